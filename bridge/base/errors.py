@@ -1,0 +1,26 @@
+"""The roots of our errors. Their text names the field and the value; secrets never stand in it."""
+
+
+class BridgeError(Exception):
+    """Root of every error that we raise on purpose."""
+
+
+class RemoteProtocolError(BridgeError):
+    """The peer broke a rule of its protocol.
+
+    `clause` names the rule (`RFC 2326 12.17`); `status` is the reply that suits it in the protocol's own numbers
+    (0: the connection is beyond replies and should be closed).
+    """
+
+    def __init__(self, message: str, *, clause: str = "", status: int = 0) -> None:
+        super().__init__(f"{message} ({clause})" if clause else message)
+        self.clause = clause
+        self.status = status
+
+
+class LocalProtocolError(BridgeError):
+    """We called a conversation in the wrong order, or asked it to send what must not be sent: a defect of ours."""
+
+
+class ConfigurationError(BridgeError):
+    """The configuration cannot be used as it stands."""

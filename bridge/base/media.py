@@ -1,0 +1,84 @@
+"""Tracks and access units: the values that travel from a camera to every viewer, recording and browser.
+
+An access unit holds all NAL units of one picture, or one frame of audio. Its parts are the bytes that the camera sent,
+bit for bit and in order, SEI included: ONVIF media signing rests on that.
+"""
+
+import enum
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+class Medium(enum.StrEnum):
+    """What a track carries; the value is SDP's media name (RFC 4566 5.14)."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    METADATA = "application"
+
+
+class Codec(enum.StrEnum):
+    """How a track is encoded; the value is the RTP encoding name as IANA lists it."""
+
+    H264 = "H264"
+    H265 = "H265"
+    AAC = "MPEG4-GENERIC"
+    PCMU = "PCMU"
+    PCMA = "PCMA"
+
+    @property
+    def medium(self) -> Medium:
+        """The medium that this codec encodes."""
+        return Medium.VIDEO if self in (Codec.H264, Codec.H265) else Medium.AUDIO
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One medium of a stream: what a receiver must know before the first access unit.
+
+    parameter_sets: H.264: SPS and PPS, H.265: VPS, SPS and PPS; NAL units without start codes; () when not yet known
+    config:         AAC: AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1)
+    width, height:  luma samples shown (after cropping); 0 when not known
+    frame_rate:     pictures per second as the parameter sets or SDP say; None when they are silent
+    """
+
+    codec: Codec
+    clock_rate: int
+    channels: int = 1
+    parameter_sets: tuple[bytes, ...] = ()
+    config: bytes = b""
+    width: int = 0
+    height: int = 0
+    frame_rate: Fraction | None = None
+
+    @property
+    def medium(self) -> Medium:
+        """Video, audio or metadata."""
+        return self.codec.medium
+
+
+@dataclass(slots=True)
+class AccessUnit:
+    """All NAL units of one picture, or one frame of audio. Never changed after it was made.
+
+    track:       index into the tracks of its stream
+    media_time:  presentation time on the hub's timeline, in the track's clock rate, 64 bits, no wrap
+    utc_ns:      capture time
+    arrived_ns:  monotonic time at which its last packet was read
+    key:         decoding may start here (H.264: IDR with its parameter sets known; audio: always)
+    parts:       NAL units without start codes; for audio one part: the frame
+    damaged:     packets of it were lost on the way
+    """
+
+    track: int
+    media_time: int
+    utc_ns: int
+    arrived_ns: int
+    key: bool
+    parts: tuple[bytes, ...]
+    damaged: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all parts."""
+        return sum(map(len, self.parts))

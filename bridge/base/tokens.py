@@ -1,0 +1,19 @@
+"""Ids of cameras and streams, as they stand in every token, URL and file name."""
+
+import re
+
+_CAMERA = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
+_STREAM = re.compile(r"[a-z0-9-]{1,16}", re.ASCII)
+
+CAMERA_ID_RULE = "1 to 32 characters of a-z, 0-9 and -"
+STREAM_NAME_RULE = "1 to 16 characters of a-z, 0-9 and -"
+
+
+def is_camera_id(text: str) -> bool:
+    """Whether `text` keeps CAMERA_ID_RULE."""
+    return _CAMERA.fullmatch(text) is not None
+
+
+def is_stream_name(text: str) -> bool:
+    """Whether `text` keeps STREAM_NAME_RULE."""
+    return _STREAM.fullmatch(text) is not None
