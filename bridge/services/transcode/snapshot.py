@@ -1,0 +1,79 @@
+"""The still picture of a stream: the latest key frame as JPEG, decoded once per GOP whoever asks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from bridge.base.media import AccessUnit, Medium, Track
+from bridge.media.hub import Hub
+from bridge.services.transcode.jobs import StillJob
+from bridge.services.transcode.pool import TranscodeError
+
+
+class StillWorkers(Protocol):
+    """What decodes: the `WorkerPool`."""
+
+    async def still(self, job: StillJob) -> bytes:
+        """The key frame as JPEG; TranscodeError."""
+
+
+@dataclass(slots=True, eq=False)
+class _Still:
+    """The picture of one key frame: there, or on its way to those who wait."""
+
+    key: AccessUnit
+    jpeg: bytes | None
+    waiting: list["Deferred[bytes]"]
+
+
+class Snapshots:
+    """Keeps one picture per hub; it goes with the hub."""
+
+    def __init__(self, workers: StillWorkers, spawn: Callable[[object], object] = Deferred.fromCoroutine) -> None:
+        """spawn: starts a coroutine; an argument for tests."""
+        self._workers = workers
+        self._spawn = spawn
+        self._stills: WeakKeyDictionary[Hub, _Still] = WeakKeyDictionary()
+
+    async def still(self, hub: Hub) -> bytes | None:
+        """The JPEG of the hub's latest key frame; None while there is none. TranscodeError when it does not decode."""
+        key = hub.latest_key()
+        if key is None:
+            return None
+        still = self._stills.get(hub)
+        if still is None or still.key is not key:
+            still = self._stills[hub] = _Still(key, None, [])
+            self._spawn(self._decode(still, hub.tracks[key.track]))
+        if still.jpeg is not None:
+            return still.jpeg
+        waiting: Deferred[bytes] = Deferred()
+        still.waiting.append(waiting)
+        return await waiting
+
+    async def _decode(self, still: _Still, track: Track) -> None:
+        try:
+            jpeg = await self._workers.still(_job(still.key, track))
+        except TranscodeError:
+            failure = Failure()
+            # The next one who asks tries again.
+            for hub, kept in list(self._stills.items()):
+                if kept is still:
+                    del self._stills[hub]
+            for waiting in still.waiting:
+                waiting.errback(failure)
+            return
+        still.jpeg = jpeg
+        for waiting in still.waiting:
+            waiting.callback(jpeg)
+        still.waiting.clear()
+
+
+def _job(key: AccessUnit, track: Track) -> StillJob:
+    if track.medium is not Medium.VIDEO:
+        raise TranscodeError(f"a {track.medium} track has no picture")
+    # Parameter sets twice do no harm; a key frame without them would not decode.
+    return StillJob(track.codec, (*track.parameter_sets, *key.parts))

@@ -1,0 +1,119 @@
+"""Starts the workers of the simulated cameras and fills hubs with what they encode."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from bridge.base.media import Codec
+from bridge.base.time import Clock
+from bridge.media.hub import Hub, Run
+from bridge.sim.records import RecordReader, StreamTracks
+from bridge.sim.worker import Specification
+from bridge.system.catalogue import Camera, Catalogue, LiveStream, StreamState
+
+STREAM_NAMES = ("main", "sub")
+_RESTART_S = 2.0
+
+SCENES: tuple[Specification, ...] = (
+    Specification("Entrance", 90, audio=Codec.AAC),
+    Specification("Car park", 200, width=960, height=540, frame_rate=16, gop=32, codec=Codec.H265),
+    Specification("Workshop", 30, audio=Codec.PCMA),
+    Specification("Harbour", 160),
+)
+
+
+def specifications(count: int) -> list[Specification]:
+    """`count` cameras: the scenes in turn, numbered from the second round on."""
+    return [_scene(number) for number in range(count)]
+
+
+def _scene(number: int) -> Specification:
+    again, scene = number // len(SCENES), SCENES[number % len(SCENES)]
+    if not again:
+        return scene
+    return replace(scene, name=f"{scene.name} {again + 1}", hue=(scene.hue + 40 * again) % 256)
+
+
+class SimulatedCameras:
+    """The cameras as a catalogue, which an RTSP server then serves like any other."""
+
+    def __init__(self, reactor: Any, clock: Clock, scenes: Sequence[Specification]) -> None:
+        """reactor: Twisted's, for spawnProcess and callLater."""
+        self.catalogue = Catalogue()
+        self._reactor = reactor
+        self._workers: list[_Worker] = []
+        cameras = []
+        for scene in scenes:
+            camera_id = scene.name.lower().replace(" ", "-")
+            hubs = tuple(Hub(f"sim-{camera_id}/{name}", clock) for name in STREAM_NAMES)
+            streams = tuple(LiveStream(name, hub, StreamState.UP) for name, hub in zip(STREAM_NAMES, hubs, strict=True))
+            cameras.append(Camera(camera_id, scene.name, streams))
+            self._workers.append(_Worker(reactor, clock, scene, hubs))
+        self.catalogue.replace(cameras)
+
+    def start(self) -> None:
+        """Spawns one process per camera; a worker that dies is started again."""
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self) -> None:
+        """Ends the processes."""
+        for worker in self._workers:
+            worker.stop()
+
+
+class _Worker(ProcessProtocol):
+    """One camera's process. Streams are told apart by the byte before each record."""
+
+    def __init__(self, reactor: Any, clock: Clock, scene: Specification, hubs: Sequence[Hub]) -> None:
+        self._reactor, self._clock, self._scene, self._hubs = reactor, clock, scene, hubs
+        self._log = structlog.get_logger().bind(simulated_camera=scene.name)
+        self._stopping = False
+        self._process: Any = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._reader = RecordReader()
+        self._runs: dict[int, Run] = {}
+
+    def start(self) -> None:
+        """Spawns the process."""
+        self._reset()
+        command = [sys.executable, "-m", "bridge.sim.worker", self._scene.to_json()]
+        self._process = self._reactor.spawnProcess(
+            self, sys.executable, command, env=dict(os.environ), childFDs={0: "w", 1: "r", 2: 2}
+        )
+
+    def stop(self) -> None:
+        """Ends the process: its standard input closes, and it is told so by a signal as well."""
+        self._stopping = True
+        if self._process is not None:
+            with contextlib.suppress(ProcessExitedAlready):
+                self._process.signalProcess("TERM")
+
+    def outReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """What the worker encoded, into the hubs."""
+        for record in self._reader.feed(data):
+            if isinstance(record, StreamTracks):
+                self._runs[record.stream] = self._hubs[record.stream].begin_run(record.tracks)
+            else:
+                self._runs[record.stream].push(
+                    record.track, record.media_time, record.parts, record.key, False, self._clock.monotonic_ns()
+                )
+
+    def processEnded(self, reason: Failure) -> None:  # noqa: N802 - Twisted's name
+        """Starts it again, unless it was stopped."""
+        self._process = None
+        for run in self._runs.values():
+            run.end()
+        if not self._stopping:
+            self._log.warning("the simulated camera's encoder ended, it is started again", reason=str(reason.value))
+            self._reactor.callLater(_RESTART_S, self.start)

@@ -1,0 +1,22 @@
+"""Ids of cameras and streams."""
+
+import pytest
+
+from bridge.base.tokens import is_camera_id, is_stream_name
+
+
+@pytest.mark.parametrize("text", ["front-door", "a", "0", "x" * 32])
+def test_camera_ids(text: str) -> None:
+    assert is_camera_id(text)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 33, "Front", "a b", "a/b", "ä", "a\n", "..", "٣"])
+def test_what_is_no_camera_id(text: str) -> None:
+    assert not is_camera_id(text)
+
+
+def test_stream_names() -> None:
+    assert is_stream_name("main")
+    assert is_stream_name("x" * 16)
+    assert not is_stream_name("x" * 17)
+    assert not is_stream_name("Sub")
