@@ -18,9 +18,9 @@ from bridge.base.time import UtcNs
 from bridge.services.onvif.schemas import SERVICES
 from bridge.system.access import Principal
 
-# Any: what stands in a request or an answer follows the schema of its operation, which is checked against libxml2 and
-# by the encoder, not by mypy. Elements: dict, list (maxOccurs > 1), str, int, bool, Decimal, datetime, timedelta, bytes.
-# A repeated element that was left out is [], any other one is absent or None: read with `.get()`.
+# Any: what stands in a request or an answer follows the schema of its operation, which libxml2 and the encoder check,
+# not mypy. Values: dict, list (maxOccurs > 1), str, int, bool, float, Decimal, datetime, timedelta, bytes.
+# A repeated element that was left out is [], any other one is None: read with `.get()`.
 Request = Mapping[str, Any]
 Answer = Mapping[str, Any]
 

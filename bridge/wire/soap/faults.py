@@ -1,7 +1,7 @@
 """SOAP faults as values, their constructors, and how they are rendered (SOAP 1.2 part 1, 5.4; ONVIF Core, Faults).
 
 A fault is never built from text of a peer or of an exception: `reason` comes from the tables of the standard, `detail`
-is a sentence of ours. Where a fault names the clause that it follows, the clause is ONVIF Core's list of generic faults.
+is a sentence of ours.
 """
 
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ class Fault:
         return replace(self, detail=detail)
 
 
-class SoapFault(RemoteProtocolError):
+class SoapFault(RemoteProtocolError):  # noqa: N818 - the standard's word; `SoapFaultError` would say it twice
     """The request is answered with `fault`."""
 
     def __init__(self, fault: Fault) -> None:
