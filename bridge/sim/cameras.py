@@ -39,7 +39,7 @@ def _scene(number: int) -> Specification:
     again, scene = number // len(SCENES), SCENES[number % len(SCENES)]
     if not again:
         return scene
-    return replace(scene, name=f"{scene.name} {again + 1}", hue=(scene.hue + 40 * again) % 256)
+    return replace(scene, name=f"{scene.name} {again + 1}", hue=(scene.hue + 25 * again) % 256)
 
 
 class SimulatedCameras:

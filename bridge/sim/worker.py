@@ -21,7 +21,7 @@ from bridge.base.media import Codec, Track
 from bridge.base.time import NS_PER_S, SystemClock
 from bridge.sim.picture import Picture
 from bridge.sim.records import EncodedUnit, encode_tracks, encode_unit
-from bridge.wire.h264.nal import split_annexb
+from bridge.wire import annexb
 
 VIDEO_CLOCK_RATE = 90_000
 _AUDIO_RATES = {Codec.AAC: 48_000, Codec.PCMA: 8_000, Codec.PCMU: 8_000}
@@ -75,7 +75,7 @@ class VideoEncoder:
             context.options = {
                 "preset": "ultrafast",
                 "tune": "zerolatency",
-                "x265-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:repeat-headers=1:pools=none:frame-threads=1"
+                "x265-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:repeat-headers=1:pools=none:frame-threads=1"
                 ":log-level=none",
             }
         else:
@@ -100,7 +100,7 @@ class VideoEncoder:
             plane.update(data)
         frame.pts, frame.time_base = media_time, Fraction(1, VIDEO_CLOCK_RATE)
         for packet in self._context.encode(frame):
-            yield split_annexb(bytes(packet))
+            yield annexb.split(bytes(packet))
 
     def _frame(self) -> av.VideoFrame:
         return av.VideoFrame(self._width, self._height, "yuv420p")

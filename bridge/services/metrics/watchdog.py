@@ -21,7 +21,7 @@ _FRAMES_SHOWN = 4
 
 
 class Watchdog:
-    """Started and stopped by `app`. `lag_ns` is the latest heartbeat's delay, `worst_lag_ns` the worst of the last minute."""
+    """`lag_ns` is the latest heartbeat's delay, `worst_lag_ns` the worst of the last minute."""
 
     def __init__(
         self,

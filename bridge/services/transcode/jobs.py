@@ -5,7 +5,6 @@ reply  u32 length of what follows, u8 1 (a JPEG follows) or 0 (a UTF-8 sentence 
 """
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.base.media import Codec
@@ -64,8 +63,3 @@ def take_message(buffer: bytearray) -> bytes | None:
     message = bytes(buffer[LENGTH.size : LENGTH.size + size])
     del buffer[: LENGTH.size + size]
     return message
-
-
-def concatenated(nal_units: Sequence[bytes]) -> bytes:
-    """Annex B, as decoders take it (ITU-T H.264 annex B)."""
-    return b"".join(b"\0\0\0\1" + nal for nal in nal_units)

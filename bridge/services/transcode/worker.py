@@ -11,7 +11,8 @@ import av
 from av.error import FFmpegError
 
 from bridge.base.media import Codec
-from bridge.services.transcode.jobs import StillJob, concatenated, decode_job, encode_reply, take_message
+from bridge.services.transcode.jobs import StillJob, decode_job, encode_reply, take_message
+from bridge.wire import annexb
 
 _DECODERS = {Codec.H264: "h264", Codec.H265: "hevc"}
 _READ_BYTES = 1 << 20
@@ -23,7 +24,7 @@ def still(job: StillJob) -> bytes:
     if not isinstance(decoder, av.VideoCodecContext):
         raise TypeError("the decoder is no video decoder")
     decoder.thread_count = 1
-    packet = av.Packet(concatenated(job.nal_units))
+    packet = av.Packet(annexb.join(job.nal_units))
     frames = [*decoder.decode(packet), *decoder.decode(None)]
     if not frames:
         raise ValueError("the key frame decodes to no picture")

@@ -1,0 +1,68 @@
+"""One decoding per GOP, whoever asks."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from bridge.base.media import AccessUnit, Codec, Track
+from bridge.base.time import ManualClock
+from bridge.media.hub import Hub
+from bridge.services.transcode.jobs import StillJob
+from bridge.services.transcode.pool import TranscodeError
+from bridge.services.transcode.snapshot import Snapshots
+
+
+class FakeWorkers:
+    def __init__(self) -> None:
+        self.jobs: list[tuple[StillJob, Deferred[bytes]]] = []
+
+    async def still(self, job: StillJob) -> bytes:
+        done: Deferred[bytes] = Deferred()
+        self.jobs.append((job, done))
+        return await done
+
+
+class FakeHub(Hub):
+    def __init__(self) -> None:
+        super().__init__("x/main", ManualClock())
+        self.tracks = (Track(Codec.H264, 90000, parameter_sets=(b"\x67", b"\x68")),)
+        self.key: AccessUnit | None = None
+
+    def latest_key(self) -> AccessUnit | None:
+        return self.key
+
+
+def ask(snapshots: Snapshots, hub: Hub) -> list[Any]:
+    got: list[Any] = []
+    done = Deferred.fromCoroutine(snapshots.still(hub))
+    done.addBoth(lambda value: got.append(value.value if isinstance(value, Failure) else value))
+    return got
+
+
+def test_one_decoding_serves_everybody_until_the_next_key_frame() -> None:
+    workers, hub = FakeWorkers(), FakeHub()
+    snapshots = Snapshots(workers)
+    assert ask(snapshots, hub) == [None]
+    hub.key = AccessUnit(0, 0, 0, 0, True, (b"\x65a",))
+    first, second = ask(snapshots, hub), ask(snapshots, hub)
+    ((job, done),) = workers.jobs
+    assert job == StillJob(Codec.H264, (b"\x67", b"\x68", b"\x65a"))
+    done.callback(b"jpeg")
+    assert (first, second, ask(snapshots, hub)) == ([b"jpeg"], [b"jpeg"], [b"jpeg"])
+    hub.key = AccessUnit(0, 9000, 0, 0, True, (b"\x65b",))
+    third = ask(snapshots, hub)
+    workers.jobs[1][1].callback(b"new")
+    assert third == [b"new"]
+
+
+def test_after_a_failure_the_next_one_tries_again() -> None:
+    workers, hub = FakeWorkers(), FakeHub()
+    snapshots = Snapshots(workers)
+    hub.key = AccessUnit(0, 0, 0, 0, True, (b"\x65a",))
+    first = ask(snapshots, hub)
+    workers.jobs[0][1].errback(TranscodeError("no picture"))
+    assert isinstance(first[0], TranscodeError)
+    second = ask(snapshots, hub)
+    workers.jobs[1][1].callback(b"jpeg")
+    assert second == [b"jpeg"]

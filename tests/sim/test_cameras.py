@@ -1,0 +1,48 @@
+"""Workers as processes: what they write reaches the hubs, and a dead one is started again."""
+
+from typing import Any
+
+from twisted.internet.error import ProcessDone
+from twisted.internet.task import Clock as TwistedClock
+from twisted.python.failure import Failure
+
+from bridge.base.media import Codec, Track
+from bridge.base.time import ManualClock
+from bridge.sim.cameras import SimulatedCameras, specifications
+from bridge.sim.records import EncodedUnit, encode_tracks, encode_unit
+
+
+class FakeReactor(TwistedClock):
+    def __init__(self) -> None:
+        super().__init__()
+        self.spawned: list[Any] = []
+
+    def spawnProcess(self, protocol: Any, *_: Any, **__: Any) -> Any:
+        self.spawned.append(protocol)
+        return None
+
+
+def test_more_cameras_than_scenes_are_numbered() -> None:
+    names = [scene.name for scene in specifications(6)]
+    assert names == ["Entrance", "Car park", "Workshop", "Harbour", "Entrance 2", "Car park 2"]
+    assert len({scene.hue for scene in specifications(8)}) == 8
+
+
+def test_units_reach_the_hubs_and_a_dead_worker_is_started_again() -> None:
+    reactor = FakeReactor()
+    cameras = SimulatedCameras(reactor, ManualClock(), specifications(1))
+    cameras.start()
+    (worker,) = reactor.spawned
+    hub = cameras.catalogue.cameras()[0].streams[0].hub
+    key = EncodedUnit(0, 0, True, 0, (b"\x67\x42\x00\x1e", b"\x68\xce", b"\x65\x88"))
+    data = encode_tracks(0, [Track(Codec.H264, 90000)]) + encode_unit(key)
+    for at in range(0, len(data), 5):
+        worker.outReceived(data[at : at + 5])
+    assert [unit.parts for unit in hub.gop()] == [key.parts]
+    worker.processEnded(Failure(ProcessDone(0)))
+    reactor.advance(5)
+    assert len(reactor.spawned) == 2
+    cameras.stop()
+    worker.processEnded(Failure(ProcessDone(0)))
+    reactor.advance(5)
+    assert len(reactor.spawned) == 2

@@ -1,0 +1,54 @@
+"""The encoders of a simulated camera, with real codecs."""
+
+import itertools
+
+import av
+import pytest
+
+from bridge.base.media import Codec
+from bridge.sim.picture import read_clock
+from bridge.sim.worker import Specification, ToneEncoder, VideoEncoder
+from bridge.wire import annexb
+
+START_MS = 1_795_251_600_000
+
+
+def test_specification_travels_as_json() -> None:
+    scene = Specification("A b", 3, codec=Codec.H265, audio=Codec.PCMA)
+    assert Specification.from_json(scene.to_json()) == scene
+
+
+@pytest.mark.parametrize(("codec", "decoder"), [(Codec.H264, "h264"), (Codec.H265, "hevc")])
+def test_video_decodes_and_shows_the_time(codec: Codec, decoder: str) -> None:
+    encoder = VideoEncoder(Specification("Test", 9, 320, 180, 10, 4, 300_000, codec), divisor=1)
+    context, shown = av.CodecContext.create(decoder, "r"), []
+    for number in range(9):
+        utc_ns = (START_MS + number * 100) * 1_000_000
+        for parts in encoder.encode(utc_ns, number * 9000, number):
+            assert all(parts)
+            for frame in context.decode(av.Packet(annexb.join(parts))):
+                plane = frame.reformat(format="gray").planes[0]
+                shown.append(read_clock(memoryview(plane), plane.line_size, frame.width, frame.height))
+    shown += [
+        read_clock(memoryview(plane := frame.planes[0]), plane.line_size, frame.width, frame.height)
+        for frame in context.decode(None)
+    ]
+    assert shown == [START_MS + number * 100 for number in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "decoder"), [(Codec.AAC, "aac"), (Codec.PCMA, "pcm_alaw"), (Codec.PCMU, "pcm_mulaw")]
+)
+def test_sound_decodes(codec: Codec, decoder: str) -> None:
+    tone = ToneEncoder(codec)
+    context = av.CodecContext.create(decoder, "r")
+    context.sample_rate, context.layout = tone.rate, "mono"
+    if tone.track.config:
+        context.extradata = tone.track.config
+    samples, times = 0, []
+    for number in range(20):
+        for media_time, frame in tone.encode(number * tone.samples, number * tone.samples):
+            times.append(media_time)
+            samples += sum(decoded.samples for decoded in context.decode(av.Packet(frame)))
+    assert samples >= 18 * tone.samples
+    assert all(later - earlier == tone.samples for earlier, later in itertools.pairwise(times))
