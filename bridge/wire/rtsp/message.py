@@ -1,0 +1,425 @@
+"""Requests, responses, and the reader that takes them and the `$` frames between them out of a byte stream.
+
+RFC 2326 clauses 4 to 7 and 10.12. What single headers mean is `headers.py`; order of calls is `dialogue`.
+"""
+
+import enum
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from bridge.base.errors import LocalProtocolError, RemoteProtocolError
+from bridge.wire.rtsp.url import hide_credentials
+
+REASONS: dict[int, str] = {
+    100: "Continue",
+    200: "OK",
+    201: "Created",
+    250: "Low on Storage Space",
+    300: "Multiple Choices",
+    301: "Moved Permanently",
+    302: "Moved Temporarily",
+    303: "See Other",
+    304: "Not Modified",
+    305: "Use Proxy",
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    407: "Proxy Authentication Required",
+    408: "Request Time-out",
+    410: "Gone",
+    411: "Length Required",
+    412: "Precondition Failed",
+    413: "Request Entity Too Large",
+    414: "Request-URI Too Large",
+    415: "Unsupported Media Type",
+    451: "Parameter Not Understood",
+    452: "Conference Not Found",
+    453: "Not Enough Bandwidth",
+    454: "Session Not Found",
+    455: "Method Not Valid in This State",
+    456: "Header Field Not Valid for Resource",
+    457: "Invalid Range",
+    458: "Parameter Is Read-Only",
+    459: "Aggregate Operation Not Allowed",
+    460: "Only Aggregate Operation Allowed",
+    461: "Unsupported Transport",
+    462: "Destination Unreachable",
+    463: "Key Management Failure",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Time-out",
+    505: "RTSP Version Not Supported",
+    551: "Option Not Supported",
+}
+"""Reason phrases of RFC 2326 7.1.1 and 463 of RFC 4567."""
+
+_DOLLAR = 0x24
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_NOT_IN_LINE = re.compile(r"[\r\n\0]")
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate"})
+
+
+class Headers:
+    """Header fields in the order they came; names compare without case, a name may stand several times."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields = list(fields)
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The first value of `name`."""
+        wanted = name.lower()
+        for known, value in self._fields:
+            if known.lower() == wanted:
+                return value
+        return default
+
+    def all(self, name: str) -> list[str]:
+        """Every value of `name`, in order."""
+        wanted = name.lower()
+        return [value for known, value in self._fields if known.lower() == wanted]
+
+    def add(self, name: str, value: str) -> None:
+        """One more field, after the others."""
+        self._fields.append((name, value))
+
+    def set(self, name: str, value: str) -> None:
+        """The only field of that name from now on, in the place of the first one there was."""
+        wanted = name.lower()
+        kept: list[tuple[str, str]] = []
+        placed = False
+        for known, old in self._fields:
+            if known.lower() != wanted:
+                kept.append((known, old))
+            elif not placed:
+                kept.append((name, value))
+                placed = True
+        if not placed:
+            kept.append((name, value))
+        self._fields = kept
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Headers):
+            return NotImplemented
+        return [(name.lower(), value) for name, value in self] == [(name.lower(), value) for name, value in other]
+
+    def __repr__(self) -> str:
+        shown = [(name, "..." if name.lower() in _SECRET_HEADERS else value) for name, value in self._fields]
+        return f"Headers({shown!r})"
+
+
+@dataclass(slots=True, repr=False)
+class Request:
+    """A request; `uri` as it stands in the request line: an absolute URL or `*`."""
+
+    method: str
+    uri: str
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        """The bytes to send. Raises LocalProtocolError where a value would break the message apart."""
+        if not _TOKEN.fullmatch(self.method):
+            raise LocalProtocolError(f"request method {self.method!r}: expected a token")
+        if not self.uri or any(ord(character) <= 0x20 for character in self.uri):
+            raise LocalProtocolError(f"request URI {hide_credentials(self.uri)!r}: expected text without blanks")
+        return _encode(f"{self.method} {self.uri} RTSP/1.0", self.headers, self.body)
+
+    def __repr__(self) -> str:
+        uri = hide_credentials(self.uri)
+        return f"Request({self.method!r}, {uri!r}, {self.headers!r}, <{len(self.body)} bytes>)"
+
+
+@dataclass(slots=True, repr=False)
+class Response:
+    """A response; an empty `reason` is filled in from REASONS when it is sent."""
+
+    status: int
+    reason: str = ""
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        """The bytes to send. Raises LocalProtocolError where a value would break the message apart."""
+        if not 100 <= self.status <= 999:
+            raise LocalProtocolError(f"response status {self.status}: expected three digits")
+        reason = self.reason or REASONS.get(self.status, "Unknown")
+        return _encode(f"RTSP/1.0 {self.status} {reason}", self.headers, self.body)
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {self.reason!r}, {self.headers!r}, <{len(self.body)} bytes>)"
+
+
+def _encode(start: str, headers: Headers, body: bytes) -> bytes:
+    if _NOT_IN_LINE.search(start):
+        raise LocalProtocolError(f"start line {hide_credentials(start)!r}: a line break or NUL would end it early")
+    lines = [start]
+    for name, value in headers:
+        if not _TOKEN.fullmatch(name):
+            raise LocalProtocolError(f"header name {name!r}: expected a token")
+        if _NOT_IN_LINE.search(value):
+            raise LocalProtocolError(f"value of header {name}: a line break or NUL would begin another header")
+        if name.lower() != "content-length":
+            lines.append(f"{name}: {value}")
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
+
+
+class BareNewline(enum.Enum):
+    """What the reader does with lines that end in LF alone; RFC 2326 4 wants CRLF, some cameras send LF."""
+
+    ACCEPT = enum.auto()
+    REFUSE = enum.auto()
+
+
+class BadHeader(enum.Enum):
+    """What the reader does with a header line that is none: no colon, no name, or an empty Content-Length."""
+
+    REFUSE = enum.auto()
+    SKIP = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderLimits:
+    """How much a peer may send in one message, and which faults of his are tolerated."""
+
+    max_headers: int = 64
+    max_head_bytes: int = 8 * 1024
+    max_body_bytes: int = 64 * 1024
+    bare_newline: BareNewline = BareNewline.ACCEPT
+    bad_header: BadHeader = BadHeader.REFUSE
+
+
+SERVER_LIMITS = ReaderLimits()
+"""For what clients send us."""
+
+CLIENT_LIMITS = ReaderLimits(
+    max_headers=256, max_head_bytes=32 * 1024, max_body_bytes=256 * 1024, bad_header=BadHeader.SKIP
+)
+"""For what cameras send us: we chose them, their replies are longer and their faults are ours to live with."""
+
+# What a head may begin with, checked while it is still incomplete, so that garbage is refused at its first bytes.
+_PLAUSIBLE_START = re.compile(rb"(?:RTSP/|[A-Za-z][A-Za-z0-9_.-]{0,31}(?:[ \t]|\Z))", re.ASCII)
+_PLAUSIBLE_BYTES = 40
+_HEAD_END = re.compile(rb"\n\r?\n")
+_BAD_IN_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_LINE_END = re.compile(r"\r?\n")
+_STATUS_LINE = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})[ \t]+(\d{3})(?:[ \t]+(.*))?", re.ASCII | re.IGNORECASE)
+_VERSION = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})", re.ASCII | re.IGNORECASE)
+
+
+class Reader:
+    """Takes messages and interleaved frames out of the bytes of one connection.
+
+    on_message: called with each `Request` or `Response`, in order
+    on_frame:   called with channel and payload of each `$` frame (RFC 2326 10.12); the view is into the bytes that
+                were fed, without a copy, and keeps them alive as long as somebody holds it
+    limits:     SERVER_LIMITS or CLIENT_LIMITS
+
+    It keeps at most one unfinished frame or message. After RemoteProtocolError, or after a callable raised, the place
+    in the stream is lost and it refuses more input.
+    """
+
+    __slots__ = ("_limits", "_need", "_on_frame", "_on_message", "_searched", "_tail", "_usable")
+
+    def __init__(
+        self,
+        on_message: Callable[[Request | Response], None],
+        on_frame: Callable[[int, memoryview], None],
+        limits: ReaderLimits = SERVER_LIMITS,
+    ) -> None:
+        self._on_message = on_message
+        self._on_frame = on_frame
+        self._limits = limits
+        self._tail = bytearray()  # the unfinished frame or message, from its first byte
+        self._need = 0  # bytes that the tail must hold before it is worth another look
+        self._searched = 0  # bytes of an unfinished head known not to hold its end
+        self._usable = True
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes. Raises RemoteProtocolError; its status is the reply to give before closing (0: none)."""
+        if not self._usable:
+            raise RemoteProtocolError("input after an error: the place in the stream is lost")
+        self._usable = False
+        at = 0
+        tail = self._tail
+        on_frame = self._on_frame
+        if tail:
+            missing = self._need - len(tail)
+            if len(data) < missing:
+                tail += data
+                self._usable = True
+                return
+            if self._need > 4 and tail[0] == _DOLLAR:
+                # Only the unfinished frame is copied, not the chunk that brings its end.
+                tail += data[:missing]
+                frame = bytes(tail)
+                tail.clear()
+                at = missing
+                on_frame(frame[1], memoryview(frame)[4:])
+            else:
+                data = bytes(tail) + data
+                tail.clear()
+        end_of_data = len(data)
+        view = memoryview(data)
+        while at < end_of_data:
+            first = data[at]
+            if first == _DOLLAR:
+                start = at + 4
+                if start > end_of_data:
+                    self._need = 4
+                    break
+                end = start + (data[at + 2] << 8 | data[at + 3])
+                if end > end_of_data:
+                    self._need = end - at
+                    break
+                on_frame(data[at + 1], view[start:end])
+                at = end
+            elif first == 0x0D or first == 0x0A:  # stray line ends between messages (RFC 2326 4)
+                at += 1
+            else:
+                end = self._message(data, at)
+                if not end:
+                    break
+                at = end
+        if at < end_of_data:
+            tail += view[at:]
+        self._usable = True
+
+    def _message(self, data: bytes, start: int) -> int:
+        """The message that begins at `start`; -> where it ends, or 0 when more bytes are needed."""
+        limits = self._limits
+        if not self._searched and not _PLAUSIBLE_START.match(data[start : start + _PLAUSIBLE_BYTES]):
+            raise RemoteProtocolError(
+                f"{data[start : start + 20]!r} begins neither a message nor a frame", clause="RFC 2326 4", status=400
+            )
+        found = _HEAD_END.search(data, start + self._searched, start + limits.max_head_bytes)
+        if found is None:
+            self._refuse_hopeless(data, start)
+            self._searched = max(0, len(data) - start - 2)
+            self._need = len(data) - start + 1
+            return 0
+        head = data[start : found.start() + 1].rstrip(b"\r\n")
+        message, size = self._parse_head(head)
+        end = found.end() + size
+        if end > len(data):
+            self._searched = found.start() - start
+            self._need = end - start
+            return 0
+        self._searched = 0
+        message.body = data[found.end() : end]
+        self._on_message(message)
+        return end
+
+    def _refuse_hopeless(self, data: bytes, start: int) -> None:
+        """Raises for a head that is not complete yet and can never become one."""
+        bad = _CONTROL.search(data, start)
+        if bad:
+            raise RemoteProtocolError(f"byte {bad[0]!r} in the head of a message", clause="RFC 2326 4", status=400)
+        if len(data) - start >= self._limits.max_head_bytes:
+            whole_line = b"\n" in data[start : start + self._limits.max_head_bytes]
+            raise RemoteProtocolError(
+                f"the head of a message exceeds {self._limits.max_head_bytes} bytes", status=400 if whole_line else 414
+            )
+
+    def _parse_head(self, head: bytes) -> tuple[Request | Response, int]:
+        """A head without the blank line -> message without body, and the size of its body."""
+        bad = _BAD_IN_HEAD.search(head)
+        if bad:
+            raise RemoteProtocolError(f"byte {bad[0]!r} in the head of a message", clause="RFC 2326 4", status=400)
+        if self._limits.bare_newline is BareNewline.REFUSE and _BARE_LF.search(head):
+            raise RemoteProtocolError("a line ends in LF without CR", clause="RFC 2326 4", status=400)
+        try:
+            text = head.decode("utf-8")
+        except UnicodeDecodeError:
+            text = head.decode("latin-1")  # what older cameras and recorders mean
+        start_line, *lines = _LINE_END.split(text)
+        message = _parse_start_line(start_line)
+        message.headers = self._parse_headers(lines)
+        return message, self._body_size(message.headers)
+
+    def _parse_headers(self, lines: list[str]) -> Headers:
+        fields: list[tuple[str, str]] = []
+        for line in lines:
+            if line[:1] in (" ", "\t"):
+                if fields:  # a folded line goes on with the field before it
+                    name, value = fields[-1]
+                    fields[-1] = (name, f"{value} {line.strip()}".strip())
+                    continue
+            else:
+                name, colon, value = line.partition(":")
+                name = name.rstrip()
+                if colon and _TOKEN.fullmatch(name):
+                    fields.append((name, value.strip()))
+                    continue
+            if self._limits.bad_header is BadHeader.REFUSE:
+                raise RemoteProtocolError(f"{line[:40]!r} is not a header", clause="RFC 2326 4.2", status=400)
+        if len(fields) > self._limits.max_headers:
+            raise RemoteProtocolError(f"{len(fields)} headers; at most {self._limits.max_headers}", status=400)
+        return Headers(fields)
+
+    def _body_size(self, headers: Headers) -> int:
+        values = set(headers.all("Content-Length"))
+        if self._limits.bad_header is BadHeader.SKIP:
+            values.discard("")
+        if not values:
+            return 0
+        text = values.pop()
+        if values:
+            raise RemoteProtocolError(
+                "Content-Length stands twice with two values", clause="RFC 2326 12.14", status=400
+            )
+        if not (text.isascii() and text.isdigit()):
+            raise RemoteProtocolError(
+                f"Content-Length {text[:20]!r}: expected a number", clause="RFC 2326 12.14", status=400
+            )
+        if len(text) > 12 or int(text) > self._limits.max_body_bytes:
+            raise RemoteProtocolError(
+                f"Content-Length {text[:20]}: at most {self._limits.max_body_bytes} bytes", status=413
+            )
+        return int(text)
+
+
+def _parse_start_line(line: str) -> Request | Response:
+    """The first line of a message -> the message without headers."""
+    status_line = _STATUS_LINE.fullmatch(line)
+    if status_line:
+        _check_version(status_line[1], status_line[2])
+        return Response(int(status_line[3]), (status_line[4] or "").strip())
+    method, _, rest = line.partition(" ")
+    uri, _, version_text = rest.strip().rpartition(" ")  # a blank inside the URI is a fault that costs nothing to bear
+    version = _VERSION.fullmatch(version_text)
+    if version and _TOKEN.fullmatch(method) and uri.strip():
+        _check_version(version[1], version[2])
+        return Request(method, uri.strip())
+    raise RemoteProtocolError(
+        f"{hide_credentials(line)[:60]!r} is neither a request line nor a status line",
+        clause="RFC 2326 6.1",
+        status=400,
+    )
+
+
+def _check_version(major: str, minor: str) -> None:
+    if (int(major), int(minor)) != (1, 0):
+        raise RemoteProtocolError(f"RTSP/{major}.{minor}: we speak RTSP/1.0", clause="RFC 2326 7.1.1", status=505)
