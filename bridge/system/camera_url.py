@@ -1,0 +1,149 @@
+"""A camera's address: what `url` of a stream says, with the log-in kept apart from what may be shown.
+
+Follows RFC 2326 3.2 (the URL) and RFC 3986 3.2 (its authority), with two things that people need:
+
+- user and password are percent-decoded, and a `%` that starts no escape stands for itself (RFC 3986 2.4 would refuse);
+- `${NAME}` in the log-in part is put in *after* the address was taken apart, so a password from the environment may
+  hold any character.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from bridge.system.config_values import ExpectedError, expand
+
+RTSP_PORT = 554
+_EXPECTED = "an address such as rtsp://192.0.2.10/stream1 or rtsp://user:password@camera.example:554/stream1"
+_ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SECRET_PARAMETER = re.compile(
+    r"([?&;/](?:password|passwd|passwort|pass|pwd|psw|secret|token|auth|key)=)[^&;/\s\"']*", re.IGNORECASE
+)
+_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})[^\s\"'<>]*@")
+
+HIDDEN = "***"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CameraUrl:
+    """Where a stream is fetched. `str()` and `repr()` hold no secret.
+
+    host:     name, IPv4 or IPv6 literal without brackets
+    path:     from the first slash on, query included, exactly as configured; "" when there is none
+    username: decoded; "" when the camera asks nobody
+    """
+
+    host: str
+    port: int = RTSP_PORT
+    path: str = ""
+    username: str = ""
+    password: str = ""
+    scheme: str = "rtsp"
+
+    @property
+    def uri(self) -> str:
+        """What goes into the request line: no log-in, the port only where it is not the scheme's own."""
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+    @property
+    def authority(self) -> str:
+        """`host` or `host:port`, IPv6 in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == RTSP_PORT else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        login = f"{HIDDEN}@" if self.username or self.password else ""
+        return mask_parameters(f"{self.scheme}://{login}{self.authority}{self.path}")
+
+    def __repr__(self) -> str:
+        return f"CameraUrl({self})"
+
+
+def parse_camera_url(text: str, environ: Mapping[str, str]) -> CameraUrl:
+    """`rtsp://user:password@host:port/path` -> CameraUrl. Raises ExpectedError, whose text never shows the log-in."""
+    if _SCHEME.match(text) is None and "${" in text:
+        text = expand(text, environ)  # the whole address stands in the environment
+    match = _SCHEME.match(text)
+    if match is None:
+        raise ExpectedError(_EXPECTED)
+    scheme = match[1].lower()
+    if scheme == "rtsps":
+        raise ExpectedError("an rtsp:// address; rtsps:// to cameras comes with a later version")
+    if scheme != "rtsp":
+        raise ExpectedError(f"an rtsp:// address, {scheme}:// is not one")
+    rest = text[match.end() :]
+    # The authority ends at the first / ? or #, but not inside ${NAME}, which holds none of them.
+    end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
+    authority, path = rest[:end], expand(rest[end:], environ)
+    login, at, address = authority.rpartition("@")
+    username, _, password = login.partition(":")
+    host, port = _host_and_port(expand(address, environ), login_may_be_broken=not at)
+    if "@" in rest[end:]:
+        # rtsp://admin:1/2@host could be read both ways; guessing wrong would show half a password as a path.
+        raise ExpectedError("no @ behind the host" + _ESCAPES + " and @ as %40")
+    if any(character <= " " or character == "\x7f" for character in path) or "#" in path:
+        raise ExpectedError("a path without spaces, control characters and #")
+    return CameraUrl(host, port, path, _decoded(username, environ), _decoded(password, environ), scheme)
+
+
+def _decoded(text: str, environ: Mapping[str, str]) -> str:
+    """Percent-decodes what stands in the file, and puts in the environment's values as they are."""
+    return expand(text, environ, between=lambda literal: unquote(literal, errors="replace"))
+
+
+def _host_and_port(text: str, *, login_may_be_broken: bool) -> tuple[str, int]:
+    host, port = text, ""
+    if text.startswith("["):
+        host, bracket, tail = text[1:].partition("]")
+        if not bracket or (tail and not tail.startswith(":")):
+            raise ExpectedError(_EXPECTED)
+        port = tail[1:]
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise ExpectedError("an IPv6 address inside [ ]") from None
+    else:
+        host, _, port = text.partition(":")
+        if _HOST.fullmatch(host) is None or len(host) > 253:
+            raise ExpectedError(_EXPECTED + (_ESCAPES if login_may_be_broken else ""))
+    if not port:
+        return host, RTSP_PORT
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        raise ExpectedError("a port from 1 to 65535 behind the host" + (_ESCAPES if login_may_be_broken else ""))
+    return host, int(port)
+
+
+def mask_parameters(text: str) -> str:
+    """Hides values of `password=`, `pwd=`, `token=` … which several makers put into the path or query."""
+    return _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", text)
+
+
+def mask_urls(text: str) -> str:
+    """Any text, for logs and messages: log-ins inside addresses are hidden, to the last `@` of a word.
+
+    An unescaped `/` or `@` in a password must not let its tail through, so a path that holds `@` is hidden too.
+    """
+    return mask_parameters(_LOGIN.sub(rf"\g<1>{HIDDEN}@", text))
+
+
+def mask_faulty_url(text: str) -> str:
+    """What may be shown of a value that should have been an address: scheme and what follows the last `@`.
+
+    Without `@` a log-in may still be there, cut off (`rtsp://admin:secret`): then nothing after its colon is shown.
+    """
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})", text)
+    scheme = match[1] if match else ""
+    rest = text[len(scheme) :]
+    before, at, after = rest.rpartition("@")
+    if at:
+        return mask_parameters(f"{scheme}{HIDDEN}@{after}")
+    host, colon, tail = rest.partition(":")
+    port = re.match(r"\d{1,5}(?=[/?]|$)", tail)
+    if colon and port is None and not rest.startswith("["):
+        return f"{scheme}{host}:{HIDDEN}"
+    return mask_parameters(before + scheme + rest)
