@@ -1,0 +1,14 @@
+"""`make bench`: what the bridge costs, as ratios against a floor and a peer in the same run.
+
+    loop.py      the video that every sender of a run sends: encoded once, packetised once
+    camera.py    a synthetic RTSP camera that sends the loop (`python -m bench.camera`)
+    floor.c      a C program that only sends the same bytes: what no server can beat
+    sink.c       receives many sessions and measures them
+    viewers.py   opens sessions (RTSP, digest) and hands their sockets to the sink
+    gst_relay.py GStreamer's RTSP server as a peer
+    measure.py   processes, their CPU time, medians
+    fanout.py first_picture.py ingest.py profiles.py    the measurements
+    __main__.py  runs them, writes JSON and docs/benchmarks.md
+
+Machines are noisy and differ: only ratios of one run mean anything.
+"""

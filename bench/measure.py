@@ -1,0 +1,79 @@
+"""Processes under measurement: started, accounted, ended; and the arithmetic of runs."""
+
+import contextlib
+import os
+import select
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.loop import BUILD
+
+ROOT = Path(__file__).parent.parent
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def compiled(name: str) -> Path:
+    """The C program of that name, compiled when its source is newer."""
+    source, program = Path(__file__).parent / f"{name}.c", BUILD / name
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        BUILD.mkdir(exist_ok=True)
+        subprocess.run(["cc", "-O2", "-o", program, source], check=True)
+    return program
+
+
+@contextlib.contextmanager
+def process(command: Sequence[str | Path], *, ready: str = "", within_s: float = 60) -> Iterator[tuple[int, str]]:
+    """Runs a command until the block ends. Yields its pid and its first line of output that begins with `ready`."""
+    child = subprocess.Popen(
+        [str(x) for x in command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, cwd=ROOT, start_new_session=True
+    )
+    try:
+        yield child.pid, _first_line(child, ready, time.monotonic() + within_s)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+def _first_line(child: "subprocess.Popen[str]", ready: str, deadline: float) -> str:
+    output = child.stdout
+    if output is None:
+        raise RuntimeError("the process has no output")
+    while True:
+        readable, _, _ = select.select([output], [], [], max(0, deadline - time.monotonic()))
+        line = output.readline() if readable else ""
+        if not line:
+            raise RuntimeError(f"{child.args} did not become ready")
+        if line.startswith(ready):
+            return line.strip()
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of a process, without its children, in steps of the kernel's tick (10 ms)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle of several runs."""
+    return statistics.median(values)
+
+
+def python() -> str:
+    """The interpreter of this run."""
+    return sys.executable
