@@ -32,6 +32,7 @@ class Fault:
     detail:         free text for people, "" for none; never a stack trace, path or secret
     detail_element: one rendered element that declares its own namespaces (WS-Notification faults); "" for none
     not_understood: QNames `{namespace}name` of header blocks (MustUnderstand only; SOAP 1.2 part 1, 5.4.8)
+    version:        namespace of the envelope that carries it
     """
 
     code: str
@@ -40,6 +41,7 @@ class Fault:
     detail: str = ""
     detail_element: str = ""
     not_understood: tuple[str, ...] = ()
+    version: str = SOAP_12
 
     @property
     def http_status(self) -> int:
@@ -79,6 +81,7 @@ OUT_OF_MEMORY = Fault(RECEIVER, ("OutofMemory",), "Out of Memory")
 CRITICAL_ERROR = Fault(RECEIVER, ("CriticalError",), "Critical Error")
 HEADER_NOT_UNDERSTOOD = Fault(MUST_UNDERSTAND, (), "SOAP header blocks not understood")
 WRONG_VERSION = Fault(VERSION_MISMATCH, (), "SOAP version mismatch")
+WRONG_VERSION_11 = replace(WRONG_VERSION, version=SOAP_11)  # a request in SOAP 1.1 is told so in SOAP 1.1
 UNKNOWN_ENCODING = Fault(DATA_ENCODING_UNKNOWN, (), "Unsupported SOAP data encoding")
 
 
@@ -114,10 +117,12 @@ def header_not_understood(names: tuple[str, ...]) -> Fault:
 
 
 def render_fault(fault: Fault, *, relates_to: str = "") -> bytes:
-    """The whole SOAP 1.2 envelope.
+    """The whole envelope, as bytes to send.
 
     relates_to: wsa:MessageID of the request, "" when it carried none; then the answer has no WS-Addressing headers
     """
+    if fault.version == SOAP_11:
+        return _render_soap11(fault)
     code = "".join(f"<env:Subcode><env:Value>ter:{subcode}</env:Value>" for subcode in fault.subcodes)
     code += "</env:Subcode>" * len(fault.subcodes)
     detail = fault.detail_element
@@ -134,13 +139,13 @@ def render_fault(fault: Fault, *, relates_to: str = "") -> bytes:
     return _document("".join(parts))
 
 
-def render_version_mismatch() -> bytes:
-    """VersionMismatch in an envelope of SOAP 1.1, for a request in SOAP 1.1 (SOAP 1.2 part 1, appendix A)."""
+def _render_soap11(fault: Fault) -> bytes:
+    """In an envelope of SOAP 1.1, with the header block that names the version we speak (SOAP 1.2 part 1, 5.4.7)."""
     return _document(
         f'<env:Envelope xmlns:env="{SOAP_11}"><env:Header><upg:Upgrade xmlns:upg="{SOAP_12}">'
-        f'<upg:SupportedEnvelope qname="ns1:Envelope" xmlns:ns1="{SOAP_12}"/></upg:Upgrade></env:Header>'
-        f"<env:Body><env:Fault><faultcode>env:VersionMismatch</faultcode>"
-        f"<faultstring>{WRONG_VERSION.reason}</faultstring></env:Fault></env:Body></env:Envelope>"
+        f'<upg:SupportedEnvelope qname="upg:Envelope"/></upg:Upgrade></env:Header>'
+        f"<env:Body><env:Fault><faultcode>env:{fault.code}</faultcode>"
+        f"<faultstring>{_text(fault.reason)}</faultstring></env:Fault></env:Body></env:Envelope>"
     )
 
 
