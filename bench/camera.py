@@ -60,7 +60,9 @@ class Client(asyncio.Protocol):
             headers = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n"
         elif method == "DESCRIBE":
             body = self._camera.sdp
-            headers = f"Content-Base: {url.rstrip('/')}/\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
+            headers = (
+                f"Content-Base: {url.rstrip('/')}/\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
+            )
         elif method == "SETUP":
             transport = self._setup(head)
             status = "200 OK" if transport else "461 Unsupported Transport"
@@ -166,7 +168,9 @@ async def main(arguments: list[str]) -> None:
     parser.add_argument("--gop", type=int, default=Setting.gop)
     options = parser.parse_args(arguments)
     camera = Camera(Setting(gop=options.gop))
-    server = await asyncio.get_running_loop().create_server(lambda: Client(camera), "127.0.0.1", options.port, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Client(camera), "127.0.0.1", options.port, backlog=1024
+    )
     print(f"rtsp://127.0.0.1:{server.sockets[0].getsockname()[1]}/loop", flush=True)
     await camera.run()
 

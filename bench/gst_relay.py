@@ -1,6 +1,6 @@
 """GStreamer's RTSP server as a relay of one camera, for comparison: run with the system's Python.
 
-    python3 gst_relay.py CAMERA_URL PORT       serves rtsp://127.0.0.1:PORT/loop
+python3 gst_relay.py CAMERA_URL PORT       serves rtsp://127.0.0.1:PORT/loop
 """
 
 import sys

@@ -1,9 +1,11 @@
 """The video that every sender of a run sends: encoded once, packetised once, kept in bench/build/.
 
 Every access unit holds an SEI message (user data unregistered, H.264 D.1.7) with the time of its sending, 16 hex digits
-of CLOCK_MONOTONIC nanoseconds, which a sender writes in place; the sink reads it. Its packet stands before the first slice.
+of CLOCK_MONOTONIC nanoseconds, which a sender writes in place; the sink reads it. Its packet stands before the first
+slice.
 """
 
+import itertools
 import re
 import struct
 from dataclasses import dataclass
@@ -90,7 +92,7 @@ def _encode(setting: Setting) -> list[list[bytes]]:
         graph.add("format", "pix_fmts=yuv420p"),
         graph.add("buffersink"),
     ]
-    for first, second in zip(chain, chain[1:], strict=False):
+    for first, second in itertools.pairwise(chain):
         first.link_to(second)
     graph.configure()
     encoder = av.CodecContext.create("libx264", "w")

@@ -30,7 +30,12 @@ def compiled(name: str) -> Path:
 def process(command: Sequence[str | Path], *, ready: str = "", within_s: float = 60) -> Iterator[tuple[int, str]]:
     """Runs a command until the block ends. Yields its pid and its first line of output that begins with `ready`."""
     child = subprocess.Popen(
-        [str(x) for x in command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, cwd=ROOT, start_new_session=True
+        [str(x) for x in command],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
     )
     try:
         yield child.pid, _first_line(child, ready, time.monotonic() + within_s)

@@ -1,0 +1,88 @@
+"""FFmpeg (through PyAV) and GStreamer play every camera of the demo, over TCP and UDP, with its sound."""
+
+import itertools
+import subprocess
+import time
+
+import av
+import pytest
+
+from bridge.sim.cameras import SCENES
+from bridge.sim.picture import read_clock
+from tests.interop.conftest import Service, needs
+
+pytestmark = pytest.mark.interop
+
+CAMERAS = {scene.name.lower().replace(" ", "-"): scene for scene in SCENES}
+# How far the picture that is shown may be behind the clock; a busy test machine is slow, a wrong catch-up is slower:
+# without it a viewer that joins late in a GOP of 2 s is that much behind for ever.
+BEHIND_MS = 1500
+
+
+def behind_ms(frame: av.VideoFrame) -> float | None:
+    """How far the clock in the picture is behind ours."""
+    plane = frame.reformat(format="gray").planes[0]
+    shown = read_clock(memoryview(plane), plane.line_size, frame.width, frame.height)
+    return None if shown is None else time.time() * 1000 - shown
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("camera", CAMERAS)
+@pytest.mark.parametrize("stream", ["", "/sub"])
+def test_ffmpeg_plays(demo: Service, camera: str, stream: str, transport: str) -> None:
+    scene = CAMERAS[camera]
+    options = {"rtsp_transport": transport, "timeout": "10000000"}
+    with av.open(demo.rtsp_url(f"/live/{camera}{stream}"), options=options, timeout=20) as container:
+        video = container.streams.video[0]
+        codec = scene.codec if not stream else "H264"
+        assert video.codec_context.name == {"H264": "h264", "H265": "hevc"}[codec]
+        divisor = 2 if stream else 1
+        assert (video.codec_context.width, video.codec_context.height) == (
+            scene.width // divisor,
+            scene.height // divisor,
+        )
+        has_sound = bool(scene.audio) and not stream
+        assert len(container.streams.audio) == has_sound
+        frames, sound, late, times = 0, 0, None, []
+        for packet in container.demux():
+            for frame in packet.decode():
+                if isinstance(frame, av.VideoFrame):
+                    frames += 1
+                    times.append(frame.pts)
+                    late = behind_ms(frame)
+                elif isinstance(frame, av.AudioFrame):
+                    sound += frame.samples
+            if frames >= 3 * scene.frame_rate // divisor and (sound or not has_sound):
+                break
+    assert all(earlier < later for earlier, later in itertools.pairwise(times)), "times rise strictly"
+    assert late is not None, "the clock is in the picture"
+    assert -50 < late < BEHIND_MS
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_gstreamer_plays(demo: Service, camera: str, transport: str) -> None:
+    """rtspsrc, in step with its clock (sync=true): what it shows is live."""
+    scene = CAMERAS[camera]
+    pipeline = (
+        f"rtspsrc location={demo.ready['rtsp']}/live/{camera} "
+        f"user-id={demo.ready['user']} user-pw={demo.ready['password']} protocols={transport} latency=200 name=source "
+        f"source. ! application/x-rtp,media=video ! decodebin ! videoconvert ! video/x-raw,format=GRAY8 ! "
+        f"identity eos-after={3 * scene.frame_rate} ! fdsink fd=1 sync=true"
+    )
+    if scene.audio:
+        pipeline += " source. ! application/x-rtp,media=audio ! decodebin ! audioconvert ! fakesink sync=true"
+    command = [needs("gst-launch-1.0"), "-q", *pipeline.split()]
+    size = scene.width * scene.height
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as player:
+        assert player.stdout is not None
+        assert player.stderr is not None
+        frames, late = 0, None
+        while len(data := player.stdout.read(size)) == size:
+            frames += 1
+            shown = read_clock(data, scene.width, scene.width, scene.height)
+            late = None if shown is None else time.time() * 1000 - shown
+        errors = player.stderr.read().decode()
+    assert frames >= 3 * scene.frame_rate - 1, errors
+    assert late is not None, "the clock is in the picture"
+    assert -50 < late < BEHIND_MS + 200
