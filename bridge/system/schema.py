@@ -1,0 +1,61 @@
+"""The tables of config.db: what the command line and the API add, who this device is, who did what.
+
+Every column says unit, meaning of null and who writes it. A change here needs a step in bridge/system/migrations/;
+a test holds the two together. Times are nanoseconds since 1970 UTC.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+HEAD = "0001"
+"""The migration that this schema is the result of."""
+
+metadata = MetaData()
+
+users = Table(
+    "user",
+    metadata,
+    Column("name", Text, primary_key=True, comment="log-in name; written by `onb users add`"),
+    Column("secret", LargeBinary, nullable=False, comment="password, sealed; `onb users add` and `password`"),
+    Column("role", Text, nullable=False, comment="administrator, operator or viewer; `onb users add`"),
+    Column("cameras", Text, nullable=False, comment="JSON list of camera id patterns; `onb users add`"),
+    Column("grants", Text, nullable=False, comment='JSON list of {"cameras", "actions"}; `onb users add`'),
+    Column("doors", Text, nullable=False, comment="JSON list of doors, [] means all; `onb users add`"),
+    Column("fast_start", Boolean, nullable=False, comment="live starts from the current GOP; `onb users add`"),
+    Column("created_utc_ns", BigInteger, nullable=False, comment="when it was added; `onb users add`"),
+    Column("changed_utc_ns", BigInteger, nullable=False, comment="when the password was last set"),
+    comment="users beside those of the file",
+)
+
+cameras = Table(
+    "camera",
+    metadata,
+    Column("position", Integer, primary_key=True, comment="order of adding; never used again; SQLite fills it"),
+    Column("id", Text, nullable=False, unique=True, comment="camera id; `onb cameras add`"),
+    Column("definition", LargeBinary, nullable=False, comment="[[camera]] as JSON, sealed, as addresses hold log-ins"),
+    Column("created_utc_ns", BigInteger, nullable=False, comment="when it was added; `onb cameras add`"),
+    sqlite_autoincrement=True,
+    comment="cameras beside those of the file",
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("name", Text, primary_key=True, comment="device_uuid, serial or nonce_key; written at the first start"),
+    Column("value", LargeBinary, nullable=False, comment="sealed text; never changes"),
+    comment="who this device is; clients and their licences hold on to it",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="order of writing; never used again; SQLite fills it"),
+    Column("utc_ns", BigInteger, nullable=False, comment="when it happened, by the host's clock; the service"),
+    Column("principal", Text, nullable=False, comment='user name as claimed, "" when nobody was; the service'),
+    Column("action", Text, nullable=False, comment="live.play, login …; the service"),
+    Column("object", Text, nullable=False, comment='camera id, path or token, "" when none; the service'),
+    Column("outcome", Text, nullable=False, comment="ok, refused or a short reason; the service"),
+    Column("peer", Text, nullable=False, comment="address and port of the other side; the service"),
+    Index("audit_by_time", "utc_ns"),
+    sqlite_autoincrement=True,
+    comment="who did what; the oldest rows go first (limits.audit_rows)",
+)
