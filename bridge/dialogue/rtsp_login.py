@@ -1,0 +1,49 @@
+"""Who may come in at an RTSP server: Digest, how loosely its URI must fit, and the lock-out (RFC 2326 D, RFC 7616)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridge.base.time import MonotonicNs
+from bridge.dialogue.digest import MIN_RANDOM_BYTES, DigestAuthenticator, Outcome, Verdict
+from bridge.dialogue.rtsp_presentation import Target, read_target
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What all connections of one server ask.
+
+    secret_of:    user -> password; None when there is no such user at this door
+    random_bytes: fresh ones, so many
+    locked_out:   address -> whether credentials from there are not even looked at now: it has guessed too often
+    """
+
+    authenticator: DigestAuthenticator
+    secret_of: Callable[[str], str | None]
+    random_bytes: Callable[[int], bytes]
+    locked_out: Callable[[str], bool]
+
+    def challenges(self, now: MonotonicNs, *, stale: bool = False) -> list[tuple[str, str]]:
+        """The headers of a 401."""
+        values = self.authenticator.challenges(now, self.random_bytes(MIN_RANDOM_BYTES), stale)
+        return [("WWW-Authenticate", value) for value in values]
+
+    def check(self, credentials: str, method: str, target: Target, peer_host: str, now: MonotonicNs) -> Verdict:
+        """Whether an Authorization header proves its user for this request."""
+        if self.locked_out(peer_host):
+            return Verdict(Outcome.WRONG)
+        verdict = self.authenticator.check(credentials, method, self.secret_of, now)
+        if verdict.ok and not fits(verdict.uri, target):
+            return Verdict(Outcome.STALE, verdict.user, verdict.uri)
+        return verdict
+
+
+def fits(hashed_uri: str, target: Target) -> bool:
+    """Whether the URI in a digest can mean the request that it came with.
+
+    Clients put the aggregate's URL, a track's, `*` or a bare path there, or leave it empty; only another presentation
+    is refused: there a hash heard elsewhere would be used again.
+    """
+    if hashed_uri in ("", "*") or target.path == "*":
+        return True
+    hashed = read_target(hashed_uri, target.root, target.called)
+    return hashed.path in ("", target.path) or hashed.path.startswith(target.path + "/")

@@ -1,0 +1,111 @@
+"""What the server side of an RTSP conversation asks of the shell around it. Frozen values, performed in order."""
+
+from dataclasses import dataclass
+
+from bridge.dialogue.rtsp_presentation import Presentation
+from bridge.dialogue.rtsp_session import Route, Session
+from bridge.wire.rtsp.headers import Range
+from bridge.wire.rtsp.message import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """These bytes go out, before anything that a later event brings forth."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TracksWanted:
+    """A request waits until the tracks of `presentation` are known. Answer: `Connection.resume`."""
+
+    presentation: Presentation
+
+
+@dataclass(frozen=True, slots=True)
+class PortsWanted:
+    """A SETUP waits for a pair of UDP ports of ours. Answer: `Connection.accept_ports` or `refuse`.
+
+    After `refuse` no SessionEnded follows for a session that was made for this SETUP.
+    route: where the packets are to go; its server ports are what is asked for
+    """
+
+    session: Session
+    track: int
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class PlayRequested:
+    """PLAY: choose the start. Answer: `Connection.accept_play` or `refuse`.
+
+    range_:  the client's Range; None when it sent none
+    playing: the session plays already: for live only the present position is asked for
+    """
+
+    session: Session
+    request: Request
+    range_: Range | None
+    playing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlayStarted:
+    """The PLAY reply has gone out: media may follow it."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Stop sending; the reply follows."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEnded:
+    """One track of several was torn down: stop sending it, free its ports."""
+
+    session: Session
+    track: int
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The session is out of the table: stop sending, free its ports.
+
+    reason: `teardown`, `timeout`, `connection lost`, or what the shell gave to `Sessions.end`
+    """
+
+    session: Session
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFailed:
+    """Credentials were presented and were wrong. `user` as claimed. A nonce that is merely old does not count."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection once everything before was sent."""
+
+    reason: str
+
+
+Event = (
+    Send
+    | TracksWanted
+    | PortsWanted
+    | PlayRequested
+    | PlayStarted
+    | Paused
+    | TrackEnded
+    | SessionEnded
+    | LoginFailed
+    | Close
+)
