@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -82,3 +83,14 @@ def median(values: Sequence[float]) -> float:
 def python() -> str:
     """The interpreter of this run."""
     return sys.executable
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback address that nobody listens on just now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports

@@ -1,0 +1,115 @@
+"""What a viewer costs: the bridge with everything on, the floor and GStreamer's RTSP server, in turn, on one camera."""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench import loop, measure, viewers
+from bench.loop import Setting
+
+Server = Callable[[str], "contextlib.AbstractContextManager[tuple[int, viewers.Target]]"]
+PASSWORD = "bench-password"  # of a service that lives for seconds on the loopback address
+
+
+@contextlib.contextmanager
+def camera(gop: int = Setting.gop) -> Iterator[str]:
+    """The synthetic camera; yields its URL."""
+    loop.loop_file(Setting(gop=gop))
+    with measure.process([measure.python(), "-m", "bench.camera", "--gop", str(gop)], ready="rtsp://") as (_, url):
+        yield url
+
+
+@contextlib.contextmanager
+def bridge(url: str) -> Iterator[tuple[int, viewers.Target]]:
+    """`onb serve` as it ships: digest, rights, RTCP, accounting, logs and metrics on."""
+    with tempfile.TemporaryDirectory() as folder:
+        rtsp, onvif, http = measure.free_ports(3)
+        configuration = Path(folder) / "onb.toml"
+        configuration.write_text(
+            f'data = "{folder}/data"\nbind = ["127.0.0.1"]\n'
+            f"[ports]\nonvif = {onvif}\nrtsp = {rtsp}\nrtsps = 0\nhttp = {http}\nhttps = 0\n"
+            "[discovery]\nenabled = false\n"
+            f'[[user]]\nname = "bench"\npassword = "{PASSWORD}"\n'
+            f'[[camera]]\nid = "loop"\nurl = "{url}"\n'
+        )
+        command = [measure.python(), "-m", "bridge.cli", "serve", "--config", configuration, "--log-level", "warning"]
+        with measure.process(command, ready="ready ") as (pid, _):
+            time.sleep(3)  # the camera is up and the hub holds a GOP
+            yield pid, viewers.Target(f"rtsp://127.0.0.1:{rtsp}/live/loop", "bench", PASSWORD)
+
+
+@contextlib.contextmanager
+def floor(_: str) -> Iterator[tuple[int, viewers.Target]]:
+    """The C program that only sends."""
+    with measure.process([measure.compiled("floor"), loop.loop_file(Setting())]) as (pid, port):
+        yield pid, viewers.Target(f"floor://127.0.0.1:{port}")
+
+
+@contextlib.contextmanager
+def gstreamer(url: str) -> Iterator[tuple[int, viewers.Target]]:
+    """The peer: GStreamer's RTSP server, without log-in."""
+    (port,) = measure.free_ports(1)
+    command = ["/usr/bin/python3", Path(__file__).parent / "gst_relay.py", url, str(port)]
+    with measure.process(command, ready="ready") as (pid, _):
+        time.sleep(1)
+        yield pid, viewers.Target(f"rtsp://127.0.0.1:{port}/loop")
+
+
+SERVERS: dict[str, Server] = {"bridge": bridge, "floor": floor, "gstreamer": gstreamer}
+
+
+def once(server: str, url: str, count: int, transport: str, seconds: float) -> dict[str, Any]:
+    """One run: a fresh server, `count` viewers, CPU over the window."""
+    with SERVERS[server](url) as (pid, target), viewers.sink() as sink:
+        viewers.open_many(target, count, transport, sink)
+        time.sleep(3)
+        before = measure.cpu_s(pid)
+        result = sink.measure(seconds)
+        cpu_s = measure.cpu_s(pid) - before
+        return result | {
+            "server": server,
+            "transport": transport,
+            "cpu_ms_per_viewer_s": 1000 * cpu_s / count / result["window_s"],
+            "rss_mb": measure.rss_mb(pid),
+        }
+
+
+def run(*, runs: int, counts: tuple[int, ...], seconds: float, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Alternated runs; one row of medians and ratios for each number of viewers and transport."""
+    rows = []
+    with camera() as url:
+        for transport in ("tcp", "udp"):
+            for count in counts:
+                results: dict[str, list[dict[str, Any]]] = {name: [] for name in SERVERS}
+                for number in range(runs):
+                    for name in SERVERS:
+                        results[name].append(once(name, url, count, transport, seconds))
+                    cost = {name: results[name][-1]["cpu_ms_per_viewer_s"] for name in SERVERS}
+                    say(f"{transport} {count} viewers, run {number + 1}: CPU ms per viewer and second {cost}")
+                rows.append(_row(transport, count, results))
+    return rows
+
+
+def _row(transport: str, count: int, results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    def of(name: str, field: str) -> float:
+        return measure.median([each[field] for each in results[name]])
+
+    def ratio(field: str, other: str) -> float:
+        # Run by run: the machine's speed drifts, and a pair of neighbours sees the same machine.
+        pairs = zip(results["bridge"], results[other], strict=True)
+        return measure.median([ours[field] / max(theirs[field], 1e-9) for ours, theirs in pairs])
+
+    return {
+        "transport": transport,
+        "viewers": count,
+        **{f"{name}_cpu_ms": of(name, "cpu_ms_per_viewer_s") for name in results},
+        **{f"{name}_latency_ms_p99": of(name, "latency_ms_p99") for name in results},
+        **{f"{name}_rss_mb": of(name, "rss_mb") for name in results},
+        **{f"{name}_lost": sum(each["lost"] for each in results[name]) for name in results},
+        "cpu_to_floor": ratio("cpu_ms_per_viewer_s", "floor"),
+        "cpu_to_gstreamer": ratio("cpu_ms_per_viewer_s", "gstreamer"),
+        "latency_p99_to_floor": ratio("latency_ms_p99", "floor"),
+    }
