@@ -1,29 +1,69 @@
-"""Reception of one RTP track (RFC 3550): order, loss, SSRC, report statistics. Packets in, access units out."""
+"""Reception of one RTP track (RFC 3550): order, loss, SSRC, report statistics. Packets in, access units out.
+
+What a payload means is left to the depacketiser of the track's codec, dating and fan-out to `media/hub`.
+"""
 
 import enum
+import struct
 from collections.abc import Callable
 
-from bridge.base.media import Track
-from bridge.base.time import MonotonicNs
-from bridge.wire import rtcp
+from bridge.base.errors import RemoteProtocolError
+from bridge.base.media import Medium, Track
+from bridge.base.time import NS_PER_MS, MonotonicNs, ticks_to_ns
+from bridge.dialogue.rtp_statistics import ReceptionStatistics
+from bridge.wire import rtcp, rtp
+from bridge.wire.payload import depacketizer_for
 
-#: sink(media_time, parts, key, damaged, arrived_ns); media_time is the RTP time unwrapped to 64 bits.
+#: sink(media_time, parts, key, damaged, arrived_ns); media_time is the RTP time unwrapped to 64 bits, arrived_ns when
+#: the last packet of the unit was read.
 MediaSink = Callable[[int, tuple[bytes, ...], bool, bool, MonotonicNs], object]
+
+#: Packets that came early wait for the missing one: so many, and so long. A camera on a local network reorders within a
+#: few packets; 100 ms cover a Wi-Fi retransmission and stay below what a viewer notices.
+REORDER_PACKETS = 64
+REORDER_NS = 100 * NS_PER_MS
+
+#: RFC 3550 A.1 MAX_DROPOUT and MAX_MISORDER: beyond these a sequence number is not late or early but another sequence.
+MAX_DROPOUT = 3000
+MAX_MISORDER = 100
+
+#: A new SSRC is followed when so many packets in a row carry it.
+FOLLOW_SSRC_PACKETS = 8
+
+#: Bounds of what is believed to be the time between two pictures.
+_MIN_INTERVAL_NS = 20 * NS_PER_MS
+_MAX_INTERVAL_NS = 500 * NS_PER_MS
+
+_PLAIN_HEADER = rtp.RTP_VERSION << 6
+_parse_fixed_header = struct.Struct("!BBHII").unpack_from
+
+
+#: (packet, start, end, timestamp, marker, sequence, arrived_ns)
+_EarlyPacket = tuple[memoryview, int, int, int, bool, int, MonotonicNs]
 
 
 class UnknownSsrc(enum.Enum):
-    """What happens to packets of another SSRC than the one that the track is locked on."""
+    """What happens to packets of another SSRC than the one that the track is locked on.
+
+    DROP:   they are counted and dropped: for sources that share a port
+    FOLLOW: FOLLOW_SSRC_PACKETS in a row, or one after a BYE, begin a new source; so does the very first packet when
+            SETUP had announced another SSRC (cameras that announce one and send another are common)
+    """
 
     DROP = "drop"
     FOLLOW = "follow"
 
 
 class RtpReceiver:
-    """See the module.
+    """One track of one connection; no object is made per packet, `sink` is called per access unit.
 
-    ssrc:     as SETUP's reply announced; None: that of the first packet
-    reorder:  True over UDP: packets that come early wait for the missing one; False over TCP
-    on_reset: called with a reason before packets of a new source or sequence are taken; media_time jumps there
+    payload_type: as SDP says; packets of other types are dropped; None: that of the first packet
+    ssrc:         as SETUP's reply announced; None: that of the first packet
+    reorder:      True over UDP: packets that come early wait for the missing one, at most REORDER_PACKETS for at most
+                  REORDER_NS, then the missing one is given up; False over TCP, where a hole is a loss at once
+    on_reset:     called with a reason before packets of a new source or sequence are taken; media_time may jump there
+
+    Counters: `malformed`, `foreign` (other payload type or SSRC), `resets`; those of the source in `statistics`.
     """
 
     def __init__(
@@ -37,32 +77,249 @@ class RtpReceiver:
         unknown_ssrc: UnknownSsrc = UnknownSsrc.FOLLOW,
         on_reset: Callable[[str], object] | None = None,
     ) -> None:
-        raise NotImplementedError
+        self.malformed = 0
+        self.foreign = 0
+        self.resets = 0
+        self.statistics = ReceptionStatistics(track.clock_rate)
+        self.depacketizer = depacketizer_for(track, self._deliver)
+        self._depacketize = self.depacketizer.push
+        self._sink = sink
+        self._clock_rate = track.clock_rate
+        self._several_times_a_packet = track.medium is not Medium.VIDEO
+        self._reorder = reorder
+        self._unknown_ssrc = unknown_ssrc
+        self._on_reset = on_reset
+
+        self._payload_type = -1 if payload_type is None else payload_type
+        self._announced_ssrc = ssrc
+        self._ssrc = -1
+        self._bye = False
+        self._candidate_ssrc = -1
+        self._candidate_packets = 0
+        self._candidate_since = 0
+
+        self._next_sequence = -1
+        self._restart_sequence = -1
+        #: Packets that came early, by sequence number and in the order of arrival; at most REORDER_PACKETS.
+        self._early: dict[int, _EarlyPacket] = {}
+
+        self._timestamp = -1
+        self._frame_ticks = int(self._clock_rate / (track.frame_rate or 10))
+        self._media_time: int | None = None
+        self._arrived_ns = MonotonicNs(0)
+        self._arrived_before_ns = MonotonicNs(0)
 
     def push(self, packet: memoryview, now: MonotonicNs) -> None:
         """One RTP packet. What is not RTP of this track is counted and dropped, never raised."""
-        raise NotImplementedError
+        end = len(packet)
+        if end < rtp.HEADER_BYTES:
+            self.malformed += 1
+            return
+        flags, marker_type, sequence, timestamp, ssrc = _parse_fixed_header(packet)
+        start = rtp.HEADER_BYTES
+        if flags != _PLAIN_HEADER:
+            try:
+                start, end = rtp.parse_header(packet)[5:]
+            except RemoteProtocolError:
+                self.malformed += 1
+                return
+        if (ssrc != self._ssrc or marker_type & 0x7F != self._payload_type) and not self._admits(
+            marker_type & 0x7F, ssrc, sequence
+        ):
+            return
+        if sequence == self._next_sequence:
+            self._take(packet, start, end, timestamp, marker_type > 0x7F, sequence, now)
+            if self._early:
+                self._take_early()
+        elif self._is_due(sequence):
+            self._take(packet, start, end, timestamp, marker_type > 0x7F, sequence, now)
+        elif self._is_early(sequence):
+            # A copy: the datagram or chunk that it lies in need not stay.
+            self._early[sequence] = (
+                memoryview(bytes(packet)),
+                start,
+                end,
+                timestamp,
+                marker_type > 0x7F,
+                sequence,
+                now,
+            )
+            if len(self._early) >= REORDER_PACKETS or now >= self._early_deadline():
+                self._give_up()
+
+    def _take(
+        self,
+        packet: memoryview,
+        start: int,
+        end: int,
+        timestamp: int,
+        marker: bool,
+        sequence: int,
+        arrived_ns: MonotonicNs,
+    ) -> None:
+        """The next packet of the source in sequence."""
+        self._next_sequence = sequence + 1 & 0xFFFF
+        statistics = self.statistics
+        statistics.packets += 1
+        statistics.octets += end - start
+        if timestamp != self._timestamp:
+            self._on_timestamp(timestamp, arrived_ns)
+        self._arrived_ns = arrived_ns
+        self._depacketize(packet, start, end, timestamp, marker)
+
+    def _on_timestamp(self, timestamp: int, arrived_ns: MonotonicNs) -> None:
+        self.statistics.on_timestamp(timestamp, arrived_ns)
+        if self._timestamp >= 0:
+            self._frame_ticks = abs(rtp.difference(timestamp, self._timestamp, rtp.TIMESTAMP_BITS))
+        self._timestamp = timestamp
+        self._arrived_before_ns = self._arrived_ns
+
+    def _deliver(self, timestamp: int, parts: tuple[bytes, ...], key: bool, damaged: bool) -> None:
+        """The depacketiser's sink: an access unit ended, by the packet just taken or by the one before it."""
+        near = timestamp if self._media_time is None else self._media_time
+        self._media_time = rtp.unwrap(timestamp, near)
+        ended_now = timestamp == self._timestamp or self._several_times_a_packet
+        self._sink(self._media_time, parts, key, damaged, self._arrived_ns if ended_now else self._arrived_before_ns)
+
+    # Order
+
+    def _is_due(self, sequence: int) -> bool:
+        """Whether this packet, which is not the expected one, is to be taken now all the same."""
+        ahead = rtp.difference(sequence, self._next_sequence, rtp.SEQUENCE_BITS)
+        if ahead > MAX_DROPOUT or ahead < -MAX_MISORDER:
+            return self._restarts(sequence)
+        if ahead <= 0 or self._reorder:
+            return False
+        self._skip(ahead)
+        return True
+
+    def _restarts(self, sequence: int) -> bool:
+        """Two packets in a row far away prove a new sequence, one may be a stray (RFC 3550 A.1)."""
+        if sequence != self._restart_sequence:
+            self._restart_sequence = sequence + 1 & 0xFFFF
+            self.foreign += 1
+            return False
+        self._reset(f"sequence goes on at {sequence} instead of {self._next_sequence}")
+        self._begin_source(self._ssrc, sequence)
+        return True
+
+    def _is_early(self, sequence: int) -> bool:
+        """Whether the packet can wait for those before it; the others are counted."""
+        ahead = rtp.difference(sequence, self._next_sequence, rtp.SEQUENCE_BITS)
+        if 0 < ahead <= MAX_DROPOUT and sequence not in self._early:
+            return True
+        if -MAX_MISORDER <= ahead <= MAX_DROPOUT:
+            self.statistics.late += 1
+        return False
+
+    def _skip(self, count: int) -> None:
+        """`count` packets before the next one are given up."""
+        self.statistics.skipped += count
+        self._next_sequence = self._next_sequence + count & 0xFFFF
+        self.depacketizer.lost()
+
+    def _take_early(self) -> None:
+        """Packets that waited and are next now."""
+        early = self._early
+        while (waiting := early.pop(self._next_sequence, None)) is not None:
+            packet, start, end, timestamp, marker, sequence, arrived_ns = waiting
+            # It could not be used before the packet that it waited for: arrival times do not go back.
+            self._take(packet, start, end, timestamp, marker, sequence, max(arrived_ns, self._arrived_ns))
+
+    def _give_up(self) -> None:
+        """Those missing before the nearest packet that waits are lost."""
+        expected = self._next_sequence
+        self._skip(min((sequence - expected) & 0xFFFF for sequence in self._early))
+        self._take_early()
+
+    def _early_deadline(self) -> MonotonicNs:
+        """When the packet that waits longest has waited enough."""
+        return MonotonicNs(next(iter(self._early.values()))[-1] + REORDER_NS)
+
+    # Sources
+
+    def _admits(self, payload_type: int, ssrc: int, sequence: int) -> bool:
+        """Whether a packet of another type or SSRC than the last is ours; begins its source when it is."""
+        if self._payload_type < 0:
+            self._payload_type = payload_type
+        admitted = payload_type == self._payload_type and (ssrc == self._ssrc or self._follows(ssrc))
+        if not admitted:
+            self.foreign += 1
+        elif ssrc != self._ssrc:
+            if self._ssrc >= 0:
+                self._reset(f"SSRC {ssrc:08X} follows {self._ssrc:08X}")
+            self._begin_source(ssrc, sequence)
+        return admitted
+
+    def _follows(self, ssrc: int) -> bool:
+        follow = self._unknown_ssrc is UnknownSsrc.FOLLOW
+        if self._ssrc < 0:
+            return follow or self._announced_ssrc in (None, ssrc)
+        if not follow:
+            return False
+        packets = self.statistics.packets
+        if ssrc != self._candidate_ssrc or packets != self._candidate_since:
+            self._candidate_ssrc, self._candidate_since, self._candidate_packets = ssrc, packets, 0
+        self._candidate_packets += 1
+        return self._bye or self._candidate_packets >= FOLLOW_SSRC_PACKETS
+
+    def _begin_source(self, ssrc: int, sequence: int) -> None:
+        self._ssrc = ssrc
+        self._bye = False
+        self._next_sequence = sequence
+        self.statistics = ReceptionStatistics(self._clock_rate, ssrc, sequence)
+
+    def _reset(self, reason: str) -> None:
+        """The source ends: what is held of it is delivered, and nothing that follows is counted from it."""
+        self.end()
+        self.resets += 1
+        self._timestamp = self._restart_sequence = -1
+        self._media_time = None
+        if self._on_reset is not None:
+            self._on_reset(reason)
+
+    # Reports
 
     def on_sender_report(self, report: rtcp.SenderReport, now: MonotonicNs) -> int | None:
-        """Books the report for `report_block`; its RTP time unwrapped like the media's, None when it is not our source's."""
-        raise NotImplementedError
+        """Its RTP time unwrapped like that of the media; None when it is not of our source, or came before any unit."""
+        if report.ssrc != self._ssrc:
+            return None
+        self.statistics.on_sender_report(report, now)
+        return None if self._media_time is None else rtp.unwrap(report.rtp_timestamp, self._media_time)
 
-    def on_bye(self, bye: rtcp.Bye, now: MonotonicNs) -> None:
-        """The source stops: a following SSRC is taken at once."""
-        raise NotImplementedError
+    def on_bye(self, bye: rtcp.Bye) -> None:
+        """The source stops: the first packet of another SSRC is followed at once."""
+        self._bye |= self._ssrc in bye.ssrcs
 
     def report_block(self, now: MonotonicNs) -> rtcp.ReportBlock | None:
         """What our receiver report says of this source, and the start of the next interval; None before any packet."""
-        raise NotImplementedError
+        return self.statistics.report_block(now) if self._ssrc >= 0 else None
+
+    # Time
 
     def next_timeout(self) -> MonotonicNs | None:
         """When `on_timeout` wants to be called; None: not before another packet."""
-        raise NotImplementedError
+        deadlines = []
+        if self._early:
+            deadlines.append(self._early_deadline())
+        if self.depacketizer.awaits_timestamp:
+            deadlines.append(self._silence_deadline())
+        return min(deadlines, default=None)
 
     def on_timeout(self, now: MonotonicNs) -> None:
         """Gives up waiting for what is overdue."""
-        raise NotImplementedError
+        while self._early and now >= self._early_deadline():
+            self._give_up()
+        if self.depacketizer.awaits_timestamp and now >= self._silence_deadline():
+            self.depacketizer.flush()
+
+    def _silence_deadline(self) -> MonotonicNs:
+        """A picture that no marker ends is over two frame intervals after its latest packet."""
+        interval_ns = ticks_to_ns(self._frame_ticks, self._clock_rate)
+        return MonotonicNs(self._arrived_ns + 2 * max(_MIN_INTERVAL_NS, min(interval_ns, _MAX_INTERVAL_NS)))
 
     def end(self) -> None:
         """The connection is over: delivers what is held."""
-        raise NotImplementedError
+        while self._early:
+            self._give_up()
+        self.depacketizer.flush()

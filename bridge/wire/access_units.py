@@ -1,0 +1,212 @@
+"""Access units out of NAL units: when one ends, when it is damaged, how large it may grow.
+
+What H.264 (RFC 6184) and H.265 (RFC 7798) share; their own `rtp.py` takes the NAL units out of the payloads.
+
+A unit ends by the marker bit or by the next timestamp, whichever comes first. Two faults of cameras are met by name:
+
+- A marker on parameter sets, SEI or delimiters ends nothing: these begin a picture (H.264 7.4.1.2.3, H.265 7.4.2.4.4).
+  When such NAL units come alone with a timestamp of their own they join the picture that follows, for the same reason.
+- A marker on every slice: see `MarkerPolicy`.
+"""
+
+import enum
+from collections.abc import Callable, Sequence
+
+#: sink(timestamp, parts, key, damaged); timestamp: 32 bits as in the RTP header
+UnitSink = Callable[[int, tuple[bytes, ...], bool, bool], object]
+
+MAX_UNIT_BYTES = 16 << 20
+MAX_UNIT_PARTS = 4096
+
+START_CODE = b"\0\0\1"
+
+#: So many pictures that went on after their marker prove that it stands on slices; looked for among the first units.
+EARLY_MARKERS_PROVE = 2
+EARLY_MARKERS_SOUGHT_UNITS = 64
+
+#: So many units that ended without any marker prove that the camera never sets it.
+MISSING_MARKERS_PROVE = 3
+
+
+class MarkerPolicy(enum.Enum):
+    """What ends an access unit.
+
+    TRUST:  the marker bit (RFC 6184 5.1) or the next timestamp; switches itself to IGNORE when, early on, slices that
+            are not the first of their picture follow a marker with the same timestamp
+    IGNORE: the next timestamp only, which costs a frame's time of delay
+    """
+
+    TRUST = "trust"
+    IGNORE = "ignore"
+
+
+def without_start_codes(data: bytes) -> list[bytes]:
+    """NAL units that are separated by start codes (H.264 annex B), without these and without the zeros around them."""
+    return [nal for nal in (piece.rstrip(b"\0") for piece in data.split(START_CODE)) if nal]
+
+
+class NalUnitDepacketizer:
+    """The part of a depacketiser that collects NAL units; subclasses bring `push` and the tables of their codec.
+
+    A unit beyond `max_unit_bytes` or `max_unit_parts` is dropped whole and counted in `oversized_units`; the one after
+    it is then marked damaged.
+    """
+
+    #: By NAL unit type: whether it is (a slice of) a picture, and whether it can only be the first of an access unit.
+    _IS_PICTURE: bytes
+    _IS_START: bytes
+    _NAL_HEADER_BYTES: int
+
+    def __init__(
+        self,
+        sink: UnitSink,
+        *,
+        marker_policy: MarkerPolicy = MarkerPolicy.TRUST,
+        max_unit_bytes: int = MAX_UNIT_BYTES,
+        max_unit_parts: int = MAX_UNIT_PARTS,
+    ) -> None:
+        self.marker_policy = marker_policy
+        self.oversized_units = 0
+        self.refused_payloads = 0
+        self._sink = sink
+        self._max_unit_bytes = max_unit_bytes
+        self._max_unit_parts = max_unit_parts
+        self._units = 0
+        self._early_markers = 0
+        self._markers = 0
+        self._unmarked_units = 0
+
+        # `_expected` is the open unit's timestamp while nothing special has to be looked at, else -1: so `push` gets by
+        # with one comparison.
+        self._expected = -1
+        self._timestamp = -1
+        self._in_unit = False
+        self._parts: list[bytes] = []
+        self._fragments: bytearray | None = None
+        self._room_bytes = max_unit_bytes
+        self._has_picture = False
+        self._starts_clean = False
+        self._oversized = False
+        self._damaged = False
+        # Packets went missing: since the last push; before the open unit (and perhaps its beginning with them).
+        self._gap = False
+        self._gap_before = False
+        self._ended_by_marker = -1
+
+    @property
+    def open(self) -> bool:
+        """Whether parts of a unit are held back for its end."""
+        return bool(self._parts) or self._fragments is not None
+
+    @property
+    def awaits_timestamp(self) -> bool:
+        """Whether the open unit holds whole NAL units only and, as far as we know this camera, no marker ends it."""
+        if not self._has_picture or self._fragments is not None:
+            return False
+        return self.marker_policy is MarkerPolicy.IGNORE or (
+            self._markers == 0 and self._unmarked_units >= MISSING_MARKERS_PROVE
+        )
+
+    def lost(self) -> None:
+        """Packets went missing before the next push: a NAL unit in progress is dropped, the unit is damaged."""
+        self._gap = True
+        self._damaged |= self._in_unit
+        self._fragments = None
+        self._expected = -1
+
+    def flush(self) -> None:
+        """The open unit is delivered as it is, without a NAL unit still in progress."""
+        if self._fragments is not None:
+            self._drop_fragments()
+        self._close()
+
+    def _drop_fragments(self) -> None:
+        self._fragments = None
+        self._damaged = True
+
+    def _turn(self, timestamp: int) -> None:
+        """A packet came that is not simply the next one of the open unit."""
+        gap, self._gap = self._gap, False
+        if not self._in_unit:
+            self._gap_before |= gap
+        elif timestamp != self._timestamp:
+            if self._fragments is not None:
+                self._drop_fragments()
+            if self._has_picture or not self._parts:
+                self._unmarked_units += 1
+                self._close()
+                self._gap_before |= gap
+        self._in_unit = True
+        self._timestamp = self._expected = timestamp
+
+    def _add(self, nal: bytes, kind: int) -> None:
+        """A whole NAL unit of the open access unit."""
+        if self._IS_START[kind] and START_CODE in nal:
+            # Some encoders hand their whole Annex B buffer to the packetiser as one NAL unit; it begins with these.
+            for piece in without_start_codes(nal):
+                self._add_known(piece)
+            return
+        self._room_bytes -= len(nal)
+        if self._room_bytes < 0 or len(self._parts) >= self._max_unit_parts:
+            self._overflow()
+            return
+        if not self._parts:
+            self._starts_clean = self._IS_START[kind] == 1
+        self._parts.append(nal)
+        if not self._has_picture and self._IS_PICTURE[kind]:
+            self._has_picture = True
+            at = self._NAL_HEADER_BYTES
+            if self._timestamp == self._ended_by_marker and nal[at : at + 1] < b"\x80":
+                self._on_early_marker()
+
+    def _on_early_marker(self) -> None:
+        """The picture of the unit just ended goes on: its marker was wrong.
+
+        A slice's first bit is set in the first slice of a picture only (first_mb_in_slice = 0; H.265:
+        first_slice_segment_in_pic_flag), so pictures that merely share a timestamp are not taken for one.
+        """
+        self._early_markers += 1
+        if self._early_markers >= EARLY_MARKERS_PROVE and self._units <= EARLY_MARKERS_SOUGHT_UNITS:
+            self.marker_policy = MarkerPolicy.IGNORE
+
+    def _overflow(self) -> None:
+        if not self._oversized:
+            self.oversized_units += 1
+        self._oversized = self._damaged = True
+        self._parts.clear()
+        self._fragments = None
+        self._has_picture = False
+        self._room_bytes = -1
+
+    def _on_marker(self) -> None:
+        if self._fragments is not None or (self._parts and not self._has_picture):
+            return
+        self._markers += 1
+        if self.marker_policy is MarkerPolicy.TRUST:
+            self._ended_by_marker = self._timestamp
+            self._close()
+
+    def _close(self) -> None:
+        """The open unit goes to the sink; the next packet begins another."""
+        parts = tuple(self._parts)
+        key = self._is_random_access(parts)
+        # What was lost before a unit that can be decoded by itself and begins with a parameter set or a delimiter was
+        # not part of it. Any other unit after a gap may lack its first slices or the pictures that it refers to.
+        damaged = self._damaged or (self._gap_before and not (key and self._starts_clean))
+        self._parts.clear()
+        self._room_bytes = self._max_unit_bytes
+        self._in_unit = self._has_picture = self._starts_clean = self._oversized = False
+        self._expected = -1
+        # A unit of which nothing is left is a gap before the next one.
+        self._gap_before = damaged and not parts
+        self._damaged = False
+        if parts:
+            self._units += 1
+            self._sink(self._timestamp, parts, key, damaged)
+
+    def _add_known(self, nal: bytes) -> None:
+        raise NotImplementedError
+
+    @staticmethod
+    def _is_random_access(parts: Sequence[bytes]) -> bool:
+        raise NotImplementedError
