@@ -24,7 +24,7 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\\?\Z)', re.DOTALL)
 _BARE = re.compile(r"[^,\s]*")
 _TOKEN68 = re.compile(r"[ \t]+([A-Za-z0-9._~+/-]+=*)(?=[ \t]*(?:,|\Z))", re.ASCII)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_NOT_IN_HEADER = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # HTAB is white space
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 
 
@@ -96,7 +96,8 @@ class Challenge:
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     """Every challenge of all WWW-Authenticate values, in order. Raises RemoteProtocolError.
 
-    One value may hold several. Schemes that we do not know are kept with what they have of these fields. At most MAX_CHALLENGES are read.
+    One value may hold several; at most MAX_CHALLENGES are read. Schemes that we do not know are kept with what they
+    have of these fields.
     """
     challenges: list[Challenge] = []
     for value in values:
@@ -124,7 +125,8 @@ class DigestCredentials:
 
     uri:       as the client wrote and hashed it
     algorithm: as written, "" when missing
-    qop:       "" when missing (RFC 2069); nc and cnonce then mean nothing
+    qop:       "" when missing (RFC 2069); nc is "" then
+    cnonce:    hashed with qop and by the `-sess` algorithms
     """
 
     user: str
@@ -202,7 +204,7 @@ def parse_authorization(text: str) -> DigestCredentials | BasicCredentials:
         algorithm=said.get("algorithm", ""),
         opaque=said.get("opaque"),
         qop=said.get("qop", ""),
-        nc=said.get("nc", ""),
+        nc=said.get("nc", "") if said.get("qop") else "",
         cnonce=said.get("cnonce", ""),
     )
 
@@ -268,6 +270,8 @@ def _schemes(text: str) -> list[tuple[str, dict[str, str], str]]:
     """
     if len(text) > MAX_HEADER_CHARACTERS:
         raise _bad("WWW-Authenticate or Authorization", f"at most {MAX_HEADER_CHARACTERS} characters")
+    if _NOT_IN_HEADER.search(text):
+        raise _bad("WWW-Authenticate or Authorization", "no control characters")
     found: list[tuple[str, dict[str, str], str]] = []
     at, end = 0, len(text)
     while at < end:

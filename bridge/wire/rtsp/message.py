@@ -310,7 +310,7 @@ class Reader:
     def _message(self, data: bytes, start: int) -> int:
         """The message that begins at `start`; -> where it ends, or 0 when more bytes are needed."""
         limits = self._limits
-        if not self._searched and not _PLAUSIBLE_START.match(data[start : start + _PLAUSIBLE_BYTES]):
+        if self._searched < _PLAUSIBLE_BYTES and not _PLAUSIBLE_START.match(data[start : start + _PLAUSIBLE_BYTES]):
             raise RemoteProtocolError(
                 f"{data[start : start + 20]!r} begins neither a message nor a frame", clause="RFC 2326 4", status=400
             )
