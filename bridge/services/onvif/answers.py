@@ -1,0 +1,89 @@
+"""Parts of answers that both media services share, as the plain values that the encoder takes (`tt:` types)."""
+
+from collections.abc import Callable, Iterable
+
+from bridge.services.onvif.call import Answer, Call
+from bridge.services.onvif.profiles import Profile, Source
+from bridge.wire.soap.encoder import Rendered
+
+Render = Callable[[str, str, Answer], Rendered]
+"""`Schemas.render`: service, `{namespace}type` and value -> text that stands for the value in an answer."""
+
+MAX_URI = 128  # octets; tt:MediaUri as the Media Service Specification limits it
+
+QUALITY = 1  # nothing is encoded here, so there is one quality
+
+MULTICAST: Answer = {
+    "Address": {"Type": "IPv4", "IPv4Address": "0.0.0.0"},  # noqa: S104 - told, not bound: "no multicast"
+    "Port": 0,
+    "TTL": 0,
+    "AutoStart": False,
+}
+
+NO_METADATA_OPTIONS: Answer = {
+    "PTZStatusFilterOptions": {"PanTiltStatusSupported": False, "ZoomStatusSupported": False},
+}
+
+
+# Room for none; the schema demands a type and a position all the same.
+NO_OSD_OPTIONS: Answer = {
+    "MaximumNumberOfOSDs": {"Total": 0},
+    "Type": ["Text"],
+    "PositionOption": ["UpperLeft"],
+}
+
+
+def video_source_configuration(source: Source) -> Answer:
+    """`tt:VideoSourceConfiguration`."""
+    return {
+        "token": source.token,
+        "Name": source.name,
+        "UseCount": source.use_count,
+        "SourceToken": source.token,
+        "Bounds": {"x": 0, "y": 0, "width": source.width, "height": source.height},
+    }
+
+
+def audio_source_configuration(source: Source) -> Answer:
+    """`tt:AudioSourceConfiguration`."""
+    return {"token": source.token, "Name": source.name, "UseCount": source.use_count, "SourceToken": source.token}
+
+
+def resolution(width: int, height: int) -> Answer:
+    """`tt:VideoResolution`."""
+    return {"Width": width, "Height": height}
+
+
+def int_range(values: Iterable[int]) -> Answer:
+    """`tt:IntRange` from the least to the greatest of `values`, of which there is at least one."""
+    values = list(values)
+    return {"Min": min(values), "Max": max(values)}
+
+
+def bounds_range(sources: list[Source]) -> Answer:
+    """`tt:IntRectangleRange`: the whole picture of each source."""
+    return {
+        "XRange": int_range([0]),
+        "YRange": int_range([0]),
+        "WidthRange": int_range(source.width for source in sources),
+        "HeightRange": int_range(source.height for source in sources),
+    }
+
+
+def stream_url(call: Call, profile: Profile) -> str:
+    """Where the profile plays, under the host that the client knows us by; at most MAX_URI octets."""
+    return _short(call, f"{call.rtsp_url(profile.path)}", f"rtsp://{{}}:{call.rtsp_port}{profile.path}")
+
+
+def snapshot_url(call: Call, profile: Profile) -> str:
+    """Where the still picture of the profile's camera is."""
+    path = f"/snapshot/{profile.source.token}.jpg"
+    return _short(call, call.http_url(path), f"{call.scheme}://{{}}:{call.port}{path}")
+
+
+def _short(call: Call, url: str, pattern: str) -> str:
+    """A host name can be 253 octets long: then our address on this connection stands in for it."""
+    if len(url.encode()) <= MAX_URI:
+        return url
+    address = call.local_address
+    return pattern.format(f"[{address}]" if ":" in address else address)

@@ -1,0 +1,443 @@
+"""Handlers of the media service ver10 (`trt`): profiles, sources, configurations, stream and snapshot URIs.
+
+Follows the ONVIF Media Service Specification. H.264 only: this version cannot name H.265, so such a stream is no
+profile here and stands in media ver20 alone (media2.py). Everything is fixed: the options of a configuration are its
+present values.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from bridge.base.media import Codec
+from bridge.services.onvif.answers import (
+    MULTICAST,
+    NO_METADATA_OPTIONS,
+    NO_OSD_OPTIONS,
+    QUALITY,
+    Render,
+    audio_source_configuration,
+    bounds_range,
+    int_range,
+    resolution,
+    snapshot_url,
+    stream_url,
+    video_source_configuration,
+)
+from bridge.services.onvif.call import Answer, Call, Request
+from bridge.services.onvif.profiles import AudioFacts, Profile, Profiles, SeenCamera, Source, VideoFacts
+from bridge.wire.soap.encoder import Rendered
+from bridge.wire.soap.faults import (
+    ACTION_NOT_SUPPORTED,
+    SENDER,
+    Fault,
+    SoapFault,
+    invalid_value,
+    not_supported,
+)
+
+_SESSION_TIMEOUT = timedelta(seconds=60)  # of our RTSP server
+_AUDIO_ENCODINGS = {Codec.PCMU: "G711", Codec.PCMA: "G711", Codec.AAC: "AAC"}
+
+# The one fault of this kind whose code is Sender (Media Service Specification, video analytics configuration).
+_NO_ANALYTICS = Fault(SENDER, ("ActionNotSupported", "VideoAnalyticsNotSupported"), ACTION_NOT_SUPPORTED.reason)
+
+
+class Media:
+    """The media service over `profiles`. To a principal who may hear nothing it is a device without audio."""
+
+    def __init__(self, profiles: Profiles, render: Render) -> None:
+        self._profiles = profiles
+        self._render = render
+
+    def capabilities(self, _call: Call) -> Answer:
+        """`trt:Capabilities`: what is built."""
+        return {
+            "ProfileCapabilities": {"MaximumNumberOfProfiles": 4096},
+            "StreamingCapabilities": {
+                "RTPMulticast": False,
+                "RTP_TCP": False,  # RTP over plain TCP, not interleaved: deprecated by the standard
+                "RTP_RTSP_TCP": True,
+                "NonAggregateControl": False,
+                "NoRTSPStreaming": False,
+            },
+            "SnapshotUri": True,
+            "Rotation": False,
+            "VideoSourceMode": False,
+            "OSD": False,
+            "EXICompression": False,
+        }
+
+    def summary(self) -> Answer:
+        """What `tt:MediaCapabilities` of the older tds GetCapabilities holds beside the XAddr."""
+        return {"StreamingCapabilities": {"RTPMulticast": False, "RTP_TCP": False, "RTP_RTSP_TCP": True}}
+
+    def GetServiceCapabilities(self, call: Call, _request: Request) -> Answer:
+        """5.16"""
+        return {"Capabilities": self.capabilities(call)}
+
+    # --- Profiles and streams ----------------------------------------------------------------------------------------
+
+    def GetProfiles(self, call: Call, _request: Request) -> Answer:
+        """Main stream first, then falling resolution, camera by camera."""
+        profiles = self._profiles.profiles(call.principal)
+        return {"Profiles": [profile.part("trt.text", self._text) for profile in profiles if _expressible(profile)]}
+
+    def GetProfile(self, call: Call, request: Request) -> Answer:
+        """NoProfile for an unknown one."""
+        return {"Profile": self._profile(call, request).part("trt.text", self._text)}
+
+    def GetStreamUri(self, call: Call, request: Request) -> Answer:
+        """The same URI for every call and over restarts; no HTTP tunnel and no multicast yet."""
+        profile = self._profile(call, request)
+        setup = request["StreamSetup"]
+        stream, protocol = setup["Stream"], setup["Transport"]["Protocol"]
+        if stream != "RTP-Unicast" or protocol not in ("UDP", "RTSP"):
+            raise SoapFault(invalid_value("InvalidStreamSetup", f"{stream} over {protocol} is not served"))
+        return {"MediaUri": _uri(stream_url(call, profile))}
+
+    def GetSnapshotUri(self, call: Call, request: Request) -> Answer:
+        """A JPEG behind HTTP GET with the same log-in."""
+        return {"MediaUri": _uri(snapshot_url(call, self._profile(call, request)))}
+
+    def SetSynchronizationPoint(self, call: Call, request: Request) -> Answer:
+        """Nothing to do: a joiner is served from the kept group of pictures."""
+        self._profile(call, request)
+        return {}
+
+    # --- Video sources -----------------------------------------------------------------------------------------------
+
+    def GetVideoSources(self, call: Call, _request: Request) -> Answer:
+        """A camera is a source."""
+        return {"VideoSources": [_video_source(source) for source in self._sources(call)]}
+
+    def GetVideoSourceConfigurations(self, call: Call, _request: Request) -> Answer:
+        """One for each source."""
+        return {"Configurations": [video_source_configuration(source) for source in self._sources(call)]}
+
+    def GetVideoSourceConfiguration(self, call: Call, request: Request) -> Answer:
+        """NoConfig for an unknown one."""
+        return {"Configuration": video_source_configuration(self._camera(call, request["ConfigurationToken"]).source)}
+
+    def GetCompatibleVideoSourceConfigurations(self, call: Call, request: Request) -> Answer:
+        """The profile's own: profiles are fixed."""
+        return {"Configurations": [video_source_configuration(self._profile(call, request).source)]}
+
+    def GetVideoSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
+        """The present bounds and source; of all sources when neither argument says which."""
+        sources = self._named_sources(call, request)
+        if not sources:
+            raise SoapFault(invalid_value("NoConfig"))
+        return {
+            "Options": {
+                "BoundsRange": bounds_range(sources),
+                "VideoSourceTokensAvailable": [source.token for source in sources],
+            }
+        }
+
+    def GetVideoSourceModes(self, call: Call, request: Request) -> Answer:
+        """No source has modes; an unknown source is told apart."""
+        if self._profiles.camera(call.principal, request["VideoSourceToken"]) is None:
+            raise SoapFault(invalid_value("NoVideoSource"))
+        raise SoapFault(ACTION_NOT_SUPPORTED)
+
+    # --- Video encoders ----------------------------------------------------------------------------------------------
+
+    def GetVideoEncoderConfigurations(self, call: Call, _request: Request) -> Answer:
+        """Of every H.264 stream."""
+        return {"Configurations": _encoders(self._profiles.profiles(call.principal))}
+
+    def GetVideoEncoderConfiguration(self, call: Call, request: Request) -> Answer:
+        """NoConfig for an unknown one, and for a stream of which nothing is known yet."""
+        profile = self._encoder(call, request["ConfigurationToken"])
+        return {"Configuration": profile.part("trt", _profile)["VideoEncoderConfiguration"]}
+
+    def GetCompatibleVideoEncoderConfigurations(self, call: Call, request: Request) -> Answer:
+        """Those of the same camera."""
+        return {"Configurations": _encoders(self._siblings(call, request))}
+
+    def GetVideoEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
+        """The present values; of all encoders when neither argument says which. No JPEG: nothing is transcoded."""
+        if token := request.get("ConfigurationToken"):
+            profiles = [self._encoder(call, token)]
+        elif request.get("ProfileToken"):
+            profiles = [self._profile(call, request)]
+        else:
+            profiles = self._profiles.profiles(call.principal)
+        if request.get("ProfileToken"):
+            self._profile(call, request)
+        videos = [profile.video for profile in profiles if profile.video and profile.video.codec is Codec.H264]
+        options: dict[str, object] = {"QualityRange": int_range([QUALITY])}
+        if videos:
+            options |= {"H264": _h264_options(videos)}
+            options |= {
+                "Extension": {
+                    "H264": _h264_options(videos) | {"BitrateRange": int_range(video.bitrate_kbps for video in videos)}
+                }
+            }
+        return {"Options": options}
+
+    def GetGuaranteedNumberOfVideoEncoderInstances(self, call: Call, request: Request) -> Answer:
+        """The token is a video source configuration's: as many encoders as it has streams."""
+        camera = self._camera(call, request["ConfigurationToken"])
+        count = sum(_expressible(profile) for profile in camera.profiles)
+        return {"TotalNumber": count, "H264": count}
+
+    # --- Audio -------------------------------------------------------------------------------------------------------
+
+    def GetAudioSources(self, call: Call, _request: Request) -> Answer:
+        """Of every camera with audio."""
+        sources = self._audio_sources(call)
+        return {"AudioSources": [{"token": source.token, "Channels": audio.channels} for source, audio in sources]}
+
+    def GetAudioSourceConfigurations(self, call: Call, _request: Request) -> Answer:
+        """One for each source."""
+        return {"Configurations": [audio_source_configuration(source) for source, _ in self._audio_sources(call)]}
+
+    def GetAudioSourceConfiguration(self, call: Call, request: Request) -> Answer:
+        """NoConfig for an unknown one."""
+        for source, _ in self._audio_sources(call):
+            if source.token == request["ConfigurationToken"]:
+                return {"Configuration": audio_source_configuration(source)}
+        raise SoapFault(invalid_value("NoConfig"))
+
+    def GetCompatibleAudioSourceConfigurations(self, call: Call, request: Request) -> Answer:
+        """The one of the same camera, if it has audio."""
+        self._audio_sources(call)
+        source = self._profile(call, request).source
+        return {"Configurations": [audio_source_configuration(source)] if source.audio else []}
+
+    def GetAudioSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
+        """The present source; all of them when neither argument says which."""
+        self._audio_sources(call)
+        tokens = [source.token for source in self._named_sources(call, request) if source.audio]
+        if not tokens:
+            raise SoapFault(invalid_value("NoConfig"))
+        return {"Options": {"InputTokensAvailable": tokens}}
+
+    def GetAudioEncoderConfigurations(self, call: Call, _request: Request) -> Answer:
+        """Of every stream with audio."""
+        self._audio_sources(call)
+        return {"Configurations": _audio_encoders(self._profiles.profiles(call.principal))}
+
+    def GetAudioEncoderConfiguration(self, call: Call, request: Request) -> Answer:
+        """NoConfig for an unknown one."""
+        self._audio_sources(call)
+        profile = self._audio_encoder(call, request["ConfigurationToken"])
+        return {"Configuration": profile.part("trt", _profile)["AudioEncoderConfiguration"]}
+
+    def GetCompatibleAudioEncoderConfigurations(self, call: Call, request: Request) -> Answer:
+        """Those of the same camera."""
+        self._audio_sources(call)
+        return {"Configurations": _audio_encoders(self._siblings(call, request))}
+
+    def GetAudioEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
+        """The present values; of all encoders when neither argument says which."""
+        self._audio_sources(call)
+        profiles: Iterable[Profile] = self._profiles.profiles(call.principal)
+        if request.get("ProfileToken"):
+            profiles = [self._profile(call, request)]
+        if token := request.get("ConfigurationToken"):
+            profiles = [self._audio_encoder(call, token)]
+        audios = dict.fromkeys(profile.audio for profile in profiles if profile.audio)
+        return {"Options": {"Options": [_audio_options(audio) for audio in audios]}}
+
+    # --- Metadata, analytics, OSD: none ------------------------------------------------------------------------------
+
+    def GetMetadataConfigurations(self, _call: Call, _request: Request) -> Answer:
+        """None yet."""
+        return {"Configurations": []}
+
+    def GetMetadataConfiguration(self, _call: Call, _request: Request) -> Answer:
+        """None yet."""
+        raise SoapFault(invalid_value("NoConfig"))
+
+    def GetCompatibleMetadataConfigurations(self, call: Call, request: Request) -> Answer:
+        """None yet."""
+        self._profile(call, request)
+        return {"Configurations": []}
+
+    def GetMetadataConfigurationOptions(self, call: Call, request: Request) -> Answer:
+        """None of the filters."""
+        if request.get("ProfileToken"):
+            self._profile(call, request)
+        if request.get("ConfigurationToken"):
+            raise SoapFault(invalid_value("NoConfig"))
+        return {"Options": NO_METADATA_OPTIONS}
+
+    def GetVideoAnalyticsConfigurations(self, _call: Call, _request: Request) -> Answer:
+        """No analytics."""
+        raise SoapFault(_NO_ANALYTICS)
+
+    GetVideoAnalyticsConfiguration = GetVideoAnalyticsConfigurations
+    GetCompatibleVideoAnalyticsConfigurations = GetVideoAnalyticsConfigurations
+
+    def GetOSDs(self, call: Call, request: Request) -> Answer:
+        """None; asked about one source, it must exist."""
+        if token := request.get("ConfigurationToken"):
+            self._camera(call, token)
+        return {"OSDs": []}
+
+    def GetOSD(self, _call: Call, _request: Request) -> Answer:
+        """None."""
+        raise SoapFault(invalid_value("NoConfig"))
+
+    def GetOSDOptions(self, call: Call, request: Request) -> Answer:
+        """Room for none."""
+        self._camera(call, request["ConfigurationToken"])
+        return {"OSDOptions": NO_OSD_OPTIONS}
+
+    # --- Arguments ---------------------------------------------------------------------------------------------------
+
+    def _text(self, profile: Profile) -> Rendered:
+        return self._render("media", "{http://www.onvif.org/ver10/schema}Profile", profile.part("trt", _profile))
+
+    def _profile(self, call: Call, request: Request) -> Profile:
+        profile = self._profiles.profile(call.principal, request["ProfileToken"])
+        if profile is None or not _expressible(profile):
+            raise SoapFault(invalid_value("NoProfile"))
+        return profile
+
+    def _siblings(self, call: Call, request: Request) -> tuple[Profile, ...]:
+        """Every profile of the camera whose profile is asked about."""
+        return self._camera(call, self._profile(call, request).source.token).profiles
+
+    def _camera(self, call: Call, configuration_token: str) -> SeenCamera:
+        camera = self._profiles.camera(call.principal, configuration_token)
+        if camera is None:
+            raise SoapFault(invalid_value("NoConfig"))
+        return camera
+
+    def _sources(self, call: Call) -> list[Source]:
+        return [camera.source for camera in self._profiles.cameras(call.principal)]
+
+    def _named_sources(self, call: Call, request: Request) -> list[Source]:
+        """Those that ConfigurationToken or ProfileToken names; without either all."""
+        profile = self._profile(call, request) if request.get("ProfileToken") else None
+        if token := request.get("ConfigurationToken"):
+            return [self._camera(call, token).source]
+        return [profile.source] if profile is not None else self._sources(call)
+
+    def _encoder(self, call: Call, token: str) -> Profile:
+        profile = self._profiles.profile(call.principal, token)
+        if profile is None or profile.video is None or not _expressible(profile):
+            raise SoapFault(invalid_value("NoConfig"))
+        return profile
+
+    def _audio_encoder(self, call: Call, token: str) -> Profile:
+        profile = self._profiles.profile(call.principal, token)
+        if profile is None or profile.audio is None or not _expressible(profile):
+            raise SoapFault(invalid_value("NoConfig"))
+        return profile
+
+    def _audio_sources(self, call: Call) -> list[tuple[Source, AudioFacts]]:
+        """Raises AudioNotSupported when there is none for this principal."""
+        found = [(source, source.audio) for source in self._sources(call) if source.audio]
+        if not found:
+            raise SoapFault(not_supported("AudioNotSupported"))
+        return found
+
+
+def _expressible(profile: Profile) -> bool:
+    """Whether ver10 has a name for its codec. A camera that was never seen has none yet, and is listed."""
+    return profile.video is None or profile.video.codec is Codec.H264
+
+
+def _profile(profile: Profile) -> Answer:
+    """`tt:Profile`."""
+    made: dict[str, object] = {
+        "token": profile.token,
+        "fixed": True,
+        "Name": profile.name,
+        "VideoSourceConfiguration": video_source_configuration(profile.source),
+    }
+    if profile.audio is not None:
+        made["AudioSourceConfiguration"] = audio_source_configuration(profile.source)
+    if profile.video is not None:
+        made["VideoEncoderConfiguration"] = _video_encoder(profile, profile.video)
+    if profile.audio is not None:
+        made["AudioEncoderConfiguration"] = _audio_encoder(profile, profile.audio)
+    return made
+
+
+def _video_encoder(profile: Profile, video: VideoFacts) -> Answer:
+    """`tt:VideoEncoderConfiguration`; its three last elements always, because UniFi Protect reads them unasked."""
+    return {
+        "token": profile.token,
+        "Name": profile.name,
+        "UseCount": 1,
+        "Encoding": "H264",
+        "Resolution": resolution(video.width, video.height),
+        "Quality": QUALITY,
+        "RateControl": {
+            "FrameRateLimit": _whole(video),
+            "EncodingInterval": 1,
+            "BitrateLimit": video.bitrate_kbps,
+        },
+        "H264": {"GovLength": video.gop_length, "H264Profile": video.profile},
+        "Multicast": MULTICAST,
+        "SessionTimeout": _SESSION_TIMEOUT,
+    }
+
+
+def _audio_encoder(profile: Profile, audio: AudioFacts) -> Answer:
+    """`tt:AudioEncoderConfiguration`."""
+    return {
+        "token": profile.token,
+        "Name": profile.name,
+        "UseCount": 1,
+        "Encoding": _AUDIO_ENCODINGS[audio.codec],
+        "Bitrate": audio.bitrate_kbps,
+        "SampleRate": audio.sample_rate_hz // 1000,
+        "Multicast": MULTICAST,
+        "SessionTimeout": _SESSION_TIMEOUT,
+    }
+
+
+def _encoders(profiles: Iterable[Profile]) -> list[Answer]:
+    shown = (p.part("trt", _profile) for p in profiles if _expressible(p))
+    return [part["VideoEncoderConfiguration"] for part in shown if "VideoEncoderConfiguration" in part]
+
+
+def _audio_encoders(profiles: Iterable[Profile]) -> list[Answer]:
+    shown = (p.part("trt", _profile) for p in profiles if _expressible(p))
+    return [part["AudioEncoderConfiguration"] for part in shown if "AudioEncoderConfiguration" in part]
+
+
+def _video_source(source: Source) -> Answer:
+    """`tt:VideoSource`."""
+    return {
+        "token": source.token,
+        "Framerate": float(source.frame_rate),
+        "Resolution": resolution(source.width, source.height),
+    }
+
+
+def _h264_options(videos: list[VideoFacts]) -> dict[str, object]:
+    """`tt:H264Options` that hold exactly what these encoders do."""
+    sizes = dict.fromkeys((video.width, video.height) for video in videos)
+    return {
+        "ResolutionsAvailable": [resolution(*size) for size in sizes],
+        "GovLengthRange": int_range(video.gop_length for video in videos),
+        "FrameRateRange": int_range(_whole(video) for video in videos),
+        "EncodingIntervalRange": int_range([1]),
+        "H264ProfilesSupported": list(dict.fromkeys(video.profile for video in videos)),
+    }
+
+
+def _audio_options(audio: AudioFacts) -> Answer:
+    """`tt:AudioEncoderConfigurationOption`."""
+    return {
+        "Encoding": _AUDIO_ENCODINGS[audio.codec],
+        "BitrateList": {"Items": [audio.bitrate_kbps]},
+        "SampleRateList": {"Items": [audio.sample_rate_hz // 1000]},
+    }
+
+
+def _whole(video: VideoFacts) -> int:
+    """FrameRateLimit is an integer here, and 0 would mean no picture at all."""
+    return max(1, round(video.frame_rate))
+
+
+def _uri(uri: str) -> Answer:
+    """`tt:MediaUri` with all four children: clients read them unasked."""
+    return {"Uri": uri, "InvalidAfterConnect": False, "InvalidAfterReboot": False, "Timeout": timedelta(0)}

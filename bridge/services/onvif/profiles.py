@@ -1,0 +1,320 @@
+"""The catalogue as ONVIF sees it: video sources, their profiles, and what is true of each at this moment.
+
+Tokens are made of ids alone, so that they stay for ever and adding a camera moves no other one:
+
+    video and audio source, and their configurations   `<camera>`
+    profile, video and audio encoder configuration     `<camera>.<stream>`     (ids hold no dot; at most 49 characters)
+
+Order: cameras as configured; of each the main stream first, then falling resolution. Clients take the first profile.
+
+What a stream measures wavers, and a configuration that wavers looks to clients like somebody turning knobs. So a
+measured value stays as it was first told until it moved by more than its tolerance.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from bridge.base.media import Codec, Track
+from bridge.media.hub import StreamStatistics
+from bridge.system.access import Action, Gatekeeper, Principal
+from bridge.system.catalogue import Camera, Catalogue, LiveStream
+
+MAX_NAME = 64  # characters; tt:Name
+
+# Told until a camera was seen for the first time: the schema has no "unknown", and clients divide by these.
+UNKNOWN_SIZE = (1920, 1080)
+UNKNOWN_FRAME_RATE = Fraction(25)
+UNKNOWN_BITRATE_KBPS = 4096
+AAC_BITRATE_KBPS = 64  # no AudioSpecificConfig says it
+
+_H264_PROFILES = {66: "Baseline", 77: "Main", 88: "Extended"}
+_H265_PROFILES = {1: "Main", 2: "Main10"}
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What a stream's video is.
+
+    profile: ONVIF's name of the codec's profile: Baseline, Main, Main10, Extended, High
+    """
+
+    codec: Codec
+    width: int
+    height: int
+    frame_rate: Fraction
+    bitrate_kbps: int
+    gop_length: int
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFacts:
+    """What a stream's audio is."""
+
+    codec: Codec
+    channels: int
+    sample_rate_hz: int
+    bitrate_kbps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A camera as a video source, and as an audio source where it has audio that the principal may hear.
+
+    width, height, frame_rate: of the main stream, or of the first that is known
+    use_count: profiles that share it
+    """
+
+    token: str
+    name: str
+    width: int
+    height: int
+    frame_rate: Fraction
+    audio: AudioFacts | None
+    use_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One stream as a profile, for one kind of principal: those who may hear it, or those who may not.
+
+    path:  on the RTSP door
+    video: None until the camera was seen
+    audio: None when there is none, or the principal may not hear it
+    """
+
+    token: str
+    name: str
+    path: str
+    source: Source
+    video: VideoFacts | None
+    audio: AudioFacts | None
+    _parts: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def part(self, key: object, build: Callable[["Profile"], Any]) -> Any:
+        """What `build` makes of this profile, made once: a profile whose facts change is a new object.
+
+        Any: a part of an answer, as values or as text. Bounded by the few keys of the two media services.
+        """
+        found = self._parts.get(key)
+        if found is None:
+            found = self._parts[key] = build(self)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCamera:
+    """A camera as a principal sees it."""
+
+    source: Source
+    profiles: tuple[Profile, ...]
+
+
+class Profiles:
+    """Sources and profiles of the catalogue, as far as a principal may see them live."""
+
+    def __init__(self, catalogue: Catalogue, gatekeeper: Gatekeeper) -> None:
+        self._catalogue = catalogue
+        self._gatekeeper = gatekeeper
+        self._views: dict[str, _CameraView] = {}
+        catalogue.watch(self._rebuild)
+        self._rebuild()
+
+    def cameras(self, principal: Principal | None) -> Iterator[SeenCamera]:
+        """Every camera that `principal` may see, in order."""
+        for view in self._views.values():
+            if (camera := self._seen_by(principal, view)) is not None:
+                yield camera
+
+    def camera(self, principal: Principal | None, token: str) -> SeenCamera | None:
+        """The camera of that source token; None when there is none for him."""
+        view = self._views.get(token)
+        return None if view is None else self._seen_by(principal, view)
+
+    def profiles(self, principal: Principal | None) -> list[Profile]:
+        """Every profile that `principal` may see, in order."""
+        return [profile for camera in self.cameras(principal) for profile in camera.profiles]
+
+    def profile(self, principal: Principal | None, token: str) -> Profile | None:
+        """The profile of that token; None when there is none for him."""
+        camera = self.camera(principal, token.partition(".")[0])
+        return None if camera is None else next((p for p in camera.profiles if p.token == token), None)
+
+    def count(self) -> tuple[int, int]:
+        """Video sources and audio sources of the whole device: the counts that capabilities tell anybody."""
+        sources = [view.seen(audible=True).source for view in self._views.values()]
+        return len(sources), sum(source.audio is not None for source in sources)
+
+    def _seen_by(self, principal: Principal | None, view: "_CameraView") -> SeenCamera | None:
+        may = self._gatekeeper.may
+        if principal is None or not may(principal, Action.LIVE, view.camera.id):
+            return None
+        return view.seen(audible=may(principal, Action.AUDIO, view.camera.id))
+
+    def _rebuild(self) -> None:
+        old = self._views
+        self._views = {}
+        for camera in self._catalogue.cameras():
+            view = old.get(camera.id)
+            self._views[camera.id] = view if view is not None and view.shows(camera) else _CameraView(camera)
+
+
+class _CameraView:
+    """A camera with and without its audio, made anew when a stream of it became another."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self._shown = (camera, camera.name, camera.streams)
+        self._streams = [_StreamView(stream) for stream in camera.streams]
+        self._full = self._silent = self._make(audible=True)
+        self._remake()
+
+    def shows(self, camera: Camera) -> bool:
+        """Whether this is still the view of `camera`."""
+        return self._shown == (camera, camera.name, camera.streams)
+
+    def seen(self, *, audible: bool) -> SeenCamera:
+        """The camera as it is now."""
+        changed = False
+        for stream in self._streams:
+            changed |= stream.refresh()
+        if changed:
+            self._remake()
+        return self._full if audible else self._silent
+
+    def _remake(self) -> None:
+        self._full = self._make(audible=True)
+        self._silent = self._make(audible=False) if self._full.source.audio else self._full
+
+    def _make(self, *, audible: bool) -> SeenCamera:
+        others = sorted(self._streams[1:], key=_pixels, reverse=True)  # sorted() keeps the order of equals
+        streams = (*self._streams[:1], *others)
+        video = next((stream.video for stream in streams if stream.video), None)
+        source = Source(
+            self.camera.id,
+            _name(self.camera.name or self.camera.id),
+            video.width if video else UNKNOWN_SIZE[0],
+            video.height if video else UNKNOWN_SIZE[1],
+            video.frame_rate if video else UNKNOWN_FRAME_RATE,
+            next((stream.audio for stream in streams if stream.audio), None) if audible else None,
+            len(streams),
+        )
+        return SeenCamera(source, tuple(self._profile(source, stream, audible=audible) for stream in streams))
+
+    def _profile(self, source: Source, view: "_StreamView", *, audible: bool) -> Profile:
+        camera_id, stream = self.camera.id, view.stream.name
+        made = Profile(
+            f"{camera_id}.{stream}",
+            _name(self.camera.name or camera_id, f" ({stream})"),
+            f"/live/{camera_id}" if view is self._streams[0] else f"/live/{camera_id}/{stream}",
+            source,
+            view.video,
+            view.audio if audible else None,
+        )
+        # Equal is kept: a neighbour's change must not cost this profile its rendered parts.
+        kept = view.made.get(audible)
+        if kept == made and kept is not None:
+            return kept
+        view.made[audible] = made
+        return made
+
+
+class _StreamView:
+    """The facts of one stream, and the borders within which what is measured changes none of them."""
+
+    def __init__(self, stream: LiveStream) -> None:
+        self.stream = stream
+        self.video: VideoFacts | None = None
+        self.audio: AudioFacts | None = None
+        self.made: dict[bool, Profile] = {}
+        self._tracks: tuple[Track, ...] = ()
+        self._bitrate_bps = _Steady(25)
+        self._frame_rate_mhz = _Steady(10)
+        self._gop_length = _Steady(50)
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Looks at the hub; whether a fact changed."""
+        hub = self.stream.hub
+        measured: StreamStatistics = hub.statistics
+        # Three calls without short cut: each keeps its own value.
+        moved = self._bitrate_bps.moved(measured.bitrate_bps)
+        moved |= self._frame_rate_mhz.moved(int(measured.frame_rate * 1000))
+        moved |= self._gop_length.moved(measured.gop_length)
+        if not moved and hub.tracks is self._tracks:
+            return False
+        self._tracks = hub.tracks
+        facts = self._video_facts(), _audio_facts(self._tracks)
+        changed = facts != (self.video, self.audio)
+        self.video, self.audio = facts
+        return changed
+
+    def _video_facts(self) -> VideoFacts | None:
+        track = next((track for track in self._tracks if track.codec in (Codec.H264, Codec.H265)), None)
+        if track is None:
+            return None
+        frame_rate = _round_rate(Fraction(self._frame_rate_mhz.value, 1000)) or track.frame_rate or UNKNOWN_FRAME_RATE
+        width, height = (track.width, track.height) if track.width and track.height else UNKNOWN_SIZE
+        return VideoFacts(
+            track.codec,
+            width,
+            height,
+            frame_rate,
+            -(-self._bitrate_bps.value // 1000) or UNKNOWN_BITRATE_KBPS,
+            self._gop_length.value or max(1, round(frame_rate)),
+            _codec_profile(track),
+        )
+
+
+class _Steady:
+    """A measured value that stays as told until it moved by more than `percent`; 0 is "not measured"."""
+
+    __slots__ = ("_high", "_low", "_percent", "value")
+
+    def __init__(self, percent: int) -> None:
+        self.value = 0
+        self._low = self._high = 0
+        self._percent = percent
+
+    def moved(self, measured: int) -> bool:
+        """Takes a new measurement; whether `value` changed with it."""
+        if self._low <= measured <= self._high or measured <= 0:
+            return False
+        slack = measured * self._percent // 100
+        self.value, self._low, self._high = measured, measured - slack, measured + slack
+        return True
+
+
+def _pixels(view: _StreamView) -> int:
+    return view.video.width * view.video.height if view.video else 0
+
+
+def _round_rate(frame_rate: Fraction) -> Fraction:
+    """24.97 -> 25; 0.48 -> 0.5: jitter of the measurement is not the camera's setting."""
+    return Fraction(round(frame_rate)) if frame_rate > 2 else Fraction(round(frame_rate * 10), 10)
+
+
+def _codec_profile(track: Track) -> str:
+    """The profile as the SPS says it: H.264 7.3.2.1.1 profile_idc, H.265 7.3.3 general_profile_idc."""
+    for nal in track.parameter_sets:
+        if track.codec is Codec.H264 and len(nal) > 1 and nal[0] & 0x1F == 7:
+            return _H264_PROFILES.get(nal[1], "High")
+        if track.codec is Codec.H265 and len(nal) > 3 and nal[0] >> 1 & 0x3F == 33:
+            return _H265_PROFILES.get(nal[3] & 0x1F, "Main")
+    return "Main"
+
+
+def _audio_facts(tracks: tuple[Track, ...]) -> AudioFacts | None:
+    track = next((track for track in tracks if track.codec in (Codec.PCMU, Codec.PCMA, Codec.AAC)), None)
+    if track is None:
+        return None
+    # G.711 is 8 bits a sample; what AAC takes nothing tells.
+    kbps = AAC_BITRATE_KBPS if track.codec is Codec.AAC else track.clock_rate * 8 * track.channels // 1000
+    return AudioFacts(track.codec, track.channels, track.clock_rate, kbps)
+
+
+def _name(text: str, tail: str = "") -> str:
+    """`text` cut so that it and `tail` fit into tt:Name."""
+    return text[: MAX_NAME - len(tail)] + tail
