@@ -1,4 +1,4 @@
-"""How long a viewer waits for its first picture, whatever the GOP; from sending PLAY to the last packet of a key frame."""
+"""How long a viewer waits for its first picture: from sending PLAY to the last packet of a key frame, whatever the GOP."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from bench.fanout import bridge, camera
 
 
 def run(*, count: int, gop: int = 250) -> list[dict[str, Any]]:
-    """`count` viewers join one after the other at random places of a GOP of 10 s; TCP, and UDP with its paced catch-up."""
+    """`count` viewers join in turn at random places of a GOP of 10 s; over TCP, and over UDP with its paced catch-up."""
     rows = []
     with camera(gop) as url, bridge(url) as (_, target):
         time.sleep(gop / 25)  # once the hub holds a whole GOP
