@@ -1,0 +1,493 @@
+"""The client side of RTSP (RFC 2326): one conversation with a camera, from OPTIONS to PLAY and on with keepalives.
+
+    OPTIONS -> DESCRIBE -> SETUP of each wanted track -> PLAY -> keepalives -> TEARDOWN
+
+Messages come in through `on_message`; interleaved frames never pass through here. Every call returns the events that
+the shell performs in order. One request is outstanding at a time, so answers are matched even for cameras that lose
+count. Tolerances for faulty cameras are named in `ClientPolicy`. What DESCRIBE's answer means is `rtsp_offer`'s.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bridge.base.errors import LocalProtocolError, RemoteProtocolError
+from bridge.base.media import Medium
+from bridge.base.time import NS_PER_S, MonotonicNs
+from bridge.dialogue.digest import DigestClient
+from bridge.dialogue.rtsp_client_events import (
+    Described,
+    DownReason,
+    Ended,
+    Event,
+    Failed,
+    Lower,
+    OfferedTrack,
+    Playing,
+    PortsWanted,
+    Ready,
+    ReadyTrack,
+    Redirected,
+    Send,
+    TrackRefused,
+)
+from bridge.dialogue.rtsp_offer import Offer, read_offer, ready_track, sendable
+from bridge.dialogue.rtsp_states import CLIENT, Phase, Step
+from bridge.wire.rtsp.headers import DEFAULT_TIMEOUT_S, LowerTransport, SessionHeader, Transport, parse_public
+from bridge.wire.rtsp.message import Headers, Request, Response
+from bridge.wire.rtsp.url import RtspUrl
+
+USER_AGENT = "OpenNetworkBridge"
+MAX_REDIRECTS = 4
+
+_REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
+_MAX_ABANDONED = 16
+_CNONCE_BYTES = 8
+_SHORTEST_SECRET = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPolicy:
+    """How long we wait, and what we forgive.
+
+    media_timeout_ns:        no access unit of the main medium for so long: "no video"
+    keepalive_most_ns:       longest distance of keepalives, whatever timeout the camera grants
+    try_other_transport:     461 on the first track: ask for the other transport instead
+    forgive_lost_keepalives: a keepalive without an answer is forgotten as long as media comes
+    forgive_cseq:            an answer with a wrong or missing CSeq belongs to the outstanding request
+    """
+
+    response_timeout_ns: int = 10 * NS_PER_S
+    media_timeout_ns: int = 10 * NS_PER_S
+    teardown_timeout_ns: int = 1 * NS_PER_S
+    keepalive_most_ns: int = 30 * NS_PER_S
+    try_other_transport: bool = True
+    forgive_lost_keepalives: bool = True
+    forgive_cseq: bool = True
+
+
+@dataclass(slots=True)
+class _Outstanding:
+    """The one request that waits for its answer."""
+
+    method: str
+    uri: str
+    headers: tuple[tuple[str, str], ...]
+    cseq: int
+    deadline: MonotonicNs
+
+
+class RtspClient:
+    """See the module.
+
+    transport:    the one to ask for first
+    random_bytes: source of client nonces (`secrets.token_bytes`)
+    """
+
+    def __init__(
+        self,
+        url: RtspUrl,
+        *,
+        transport: Lower,
+        random_bytes: Callable[[int], bytes],
+        user_agent: str = USER_AGENT,
+        policy: ClientPolicy = ClientPolicy(),
+        redirects_left: int = MAX_REDIRECTS,
+    ) -> None:
+        self.url = url
+        self.phase = Phase.IDLE
+        self._policy = policy
+        self._user_agent = user_agent
+        self._redirects_left = redirects_left
+        self._random_bytes = random_bytes
+        self._login = None if url.user is None else DigestClient(url.user, url.password or "")
+        self._request_url = sendable(url.without_credentials)
+
+        self._events: list[Event] = []
+        self._outstanding: _Outstanding | None = None
+        self._abandoned: list[int] = []
+        self._cseq = 0
+
+        self._lower = transport
+        self._lowers_refused: set[Lower] = set()
+        self._public: frozenset[str] = frozenset()
+        self._offer: Offer | None = None
+        self._pending_tracks: list[OfferedTrack] = []
+        self._ports: list[tuple[int, int]] = []
+        self._ready: list[ReadyTrack] = []
+        self._last_refusal = 0
+
+        self._session = ""
+        self._session_timeout_s = DEFAULT_TIMEOUT_S
+        self._keepalive = "OPTIONS"
+        self._keepalive_at: MonotonicNs | None = None
+        self._media_deadline: MonotonicNs | None = None
+
+    # What the shell calls
+
+    def start(self, now: MonotonicNs) -> list[Event]:
+        """The connection is up. Raises LocalProtocolError when called twice."""
+        self._step(Step.START)
+        self._ask("OPTIONS", self._request_url, now)
+        return self._take_events()
+
+    def on_message(self, message: Request | Response, now: MonotonicNs) -> list[Event]:
+        """A message of the camera. After the end of the conversation it means nothing any more."""
+        if self.phase in (Phase.IDLE, Phase.CLOSED):
+            return []
+        try:
+            if isinstance(message, Request):
+                self._on_request(message)
+            else:
+                self._on_response(message, now)
+        except RemoteProtocolError as error:
+            self._fail(DownReason.PROTOCOL, str(error))
+        return self._take_events()
+
+    def give_ports(self, ports: Sequence[tuple[int, int]], now: MonotonicNs) -> list[Event]:
+        """The answer to PortsWanted: (RTP port, RTCP port) of as many pairs as were asked for."""
+        self._step(Step.PORTS_GIVEN)
+        if len(ports) < len(self._pending_tracks):
+            raise LocalProtocolError(f"{len(ports)} pairs of ports for {len(self._pending_tracks)} tracks")
+        self._ports = list(ports)
+        self._set_up_next(now)
+        return self._take_events()
+
+    def media_arrived(self, now: MonotonicNs) -> None:
+        """An access unit of the main medium came: the camera lives. Cheap enough for every one of them."""
+        self._media_deadline = MonotonicNs(now + self._policy.media_timeout_ns)
+
+    def next_timeout(self) -> MonotonicNs | None:
+        """When `on_timeout` wants to be called; it may turn out that nothing was due yet."""
+        due = [self._outstanding.deadline] if self._outstanding else []
+        if self.phase is Phase.PLAYING:
+            if self._keepalive_at is not None and self._outstanding is None:
+                due.append(self._keepalive_at)
+            if self._media_deadline is not None:
+                due.append(self._media_deadline)
+        return min(due, default=None)
+
+    def on_timeout(self, now: MonotonicNs) -> list[Event]:
+        """Time has passed: misses answers and media, sends what is due."""
+        outstanding = self._outstanding
+        if outstanding is not None and now >= outstanding.deadline:
+            self._on_no_answer(outstanding, now)
+        if self.phase is Phase.PLAYING:
+            if self._media_deadline is not None and now >= self._media_deadline:
+                seconds = self._policy.media_timeout_ns // NS_PER_S
+                over = "UDP; a firewall may hold the packets back" if self._lower is Lower.UDP else "TCP"
+                self._fail(DownReason.NO_VIDEO, f"no picture came for {seconds} s over {over}")
+            elif self._keepalive_at is not None and now >= self._keepalive_at and self._outstanding is None:
+                self._keepalive_at = None
+                self._ask(self._keepalive, self._control_url, now)
+        return self._take_events()
+
+    def connection_lost(self) -> list[Event]:
+        """The TCP connection is gone."""
+        if self.phase is Phase.TEARDOWN:
+            self._outstanding = None
+            self._step(Step.ANSWERED)
+            self._events.append(Ended())
+        elif self.phase is not Phase.CLOSED:
+            while_ = f" instead of answering {self._outstanding.method}" if self._outstanding else ""
+            self._fail(DownReason.CLOSED, f"the camera closed the connection{while_}")
+        return self._take_events()
+
+    def fail(self, reason: DownReason, detail: str) -> list[Event]:
+        """The shell met an end of its own: unreadable bytes, no free ports."""
+        if self.phase is not Phase.CLOSED:
+            self._fail(reason, detail)
+        return self._take_events()
+
+    def teardown(self, now: MonotonicNs) -> list[Event]:
+        """We are done. `Ended` comes at once, or with the answer, or after a second without one."""
+        before = self.phase
+        self._step(Step.TEARDOWN)
+        if self.phase is Phase.CLOSED:
+            self._outstanding = None
+            if before is not Phase.CLOSED:
+                self._events.append(Ended())
+        elif before is not Phase.TEARDOWN:
+            self._abandon()
+            self._ask("TEARDOWN", self._control_url, now)
+        return self._take_events()
+
+    # Requests
+
+    @property
+    def _control_url(self) -> str:
+        return self._offer.control if self._offer else self._request_url
+
+    def _ask(
+        self,
+        method: str,
+        uri: str,
+        now: MonotonicNs,
+        headers: tuple[tuple[str, str], ...] = (),
+        authorization: str | None = None,
+    ) -> None:
+        self._cseq += 1
+        wait_ns = self._policy.teardown_timeout_ns if method == "TEARDOWN" else self._policy.response_timeout_ns
+        self._outstanding = _Outstanding(method, uri, headers, self._cseq, MonotonicNs(now + wait_ns))
+        fields = [("CSeq", str(self._cseq)), ("User-Agent", self._user_agent), *headers]
+        if self._session:
+            fields.append(("Session", self._session))
+        if authorization is None and self._login is not None:
+            authorization = self._login.header(method, uri)
+        if authorization is not None:
+            fields.append(("Authorization", authorization))
+        self._events.append(Send(Request(method, uri, Headers(fields), b"").encode()))
+
+    def _abandon(self) -> None:
+        """The outstanding request is given up; its answer, should it come, is nobody's. The oldest are forgotten."""
+        if self._outstanding is not None:
+            self._abandoned = [*self._abandoned, self._outstanding.cseq][-_MAX_ABANDONED:]
+            self._outstanding = None
+
+    def _on_no_answer(self, outstanding: _Outstanding, now: MonotonicNs) -> None:
+        self._abandon()
+        if self.phase is Phase.TEARDOWN:
+            self._step(Step.ANSWERED)
+            self._events.append(Ended())
+        elif self.phase is Phase.PLAYING and self._policy.forgive_lost_keepalives:
+            self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
+        else:
+            seconds = self._policy.response_timeout_ns // NS_PER_S
+            self._fail(DownReason.TIMEOUT, f"no answer to {outstanding.method} in {seconds} s")
+
+    # What the camera says
+
+    def _on_request(self, request: Request) -> None:
+        """RFC 2326 10: a server may ask as well. Few cameras do; they want to see an answer."""
+        known = request.method in ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "REDIRECT")
+        headers = Headers([("CSeq", request.headers.get("CSeq") or "0")])
+        if self._session:
+            headers.add("Session", self._session)
+        if request.method == "OPTIONS":
+            headers.add("Public", "OPTIONS, GET_PARAMETER, SET_PARAMETER, REDIRECT")
+        response = Response(200, "OK", headers, b"") if known else Response(501, "Not Implemented", headers, b"")
+        self._events.append(Send(response.encode()))
+        if request.method == "REDIRECT" and self.phase is not Phase.TEARDOWN:
+            self._on_redirect(request.headers.get("Location") or "")
+
+    def _on_response(self, response: Response, now: MonotonicNs) -> None:
+        outstanding = self._outstanding
+        if outstanding is None or response.status < 200 or not self._answers(response, outstanding):
+            return
+        self._outstanding = None
+        if response.status == 401 and self._retry_authorised(response, outstanding, now):
+            return
+        if response.status in _REDIRECTS and self.phase in (Phase.OPTIONS, Phase.DESCRIBE):
+            self._on_redirect(response.headers.get("Location") or "")
+            return
+        match self.phase:
+            case Phase.OPTIONS:
+                self._on_options(response, now)
+            case Phase.DESCRIBE:
+                self._on_describe(response, now)
+            case Phase.SETUP:
+                self._on_setup(response, now)
+            case Phase.PLAY:
+                self._on_play(response, now)
+            case Phase.PLAYING:
+                self._on_keepalive(response, now)
+            case Phase.TEARDOWN:
+                self._step(Step.ANSWERED)
+                self._events.append(Ended())
+
+    def _answers(self, response: Response, outstanding: _Outstanding) -> bool:
+        text = (response.headers.get("CSeq") or "").strip()
+        cseq = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+        if cseq == outstanding.cseq:
+            return True
+        return self._policy.forgive_cseq and cseq not in self._abandoned
+
+    def _retry_authorised(self, response: Response, outstanding: _Outstanding, now: MonotonicNs) -> bool:
+        """Whether the request goes out again, with credentials that were not refused yet."""
+        if self._login is None:
+            return False
+        cnonce = self._random_bytes(_CNONCE_BYTES).hex()
+        challenges = response.headers.all("WWW-Authenticate")
+        authorization = self._login.authorize(challenges, outstanding.method, outstanding.uri, cnonce)
+        if authorization is None:
+            return False
+        self._ask(outstanding.method, outstanding.uri, now, outstanding.headers, authorization)
+        return True
+
+    def _on_redirect(self, location: str) -> None:
+        if self._redirects_left <= 0:
+            self._fail(DownReason.PROTOCOL, f"more than {MAX_REDIRECTS} redirects in a row")
+            return
+        target = RtspUrl.parse(location)
+        sendable(target.without_credentials)
+        # Credentials belong to the host that they were given for (RFC 9110 15.4 warns of the rest).
+        same = target.host == self.url.host
+        target = replace(target, user=self.url.user if same else None, password=self.url.password if same else None)
+        self._outstanding = None
+        self._step(Step.FAILED)
+        self._events.append(Redirected(target, self._redirects_left - 1))
+
+    def _on_options(self, response: Response, now: MonotonicNs) -> None:
+        if response.status == 401:
+            self._refused(response, "OPTIONS")
+            return
+        # Some cameras know no OPTIONS, or not for this path: DESCRIBE will tell.
+        if response.status < 300:
+            self._public = parse_public(",".join(response.headers.all("Public")))
+        self._step(Step.ANSWERED)
+        self._ask("DESCRIBE", self._request_url, now, (("Accept", "application/sdp"),))
+
+    def _on_describe(self, response: Response, now: MonotonicNs) -> None:
+        if response.status >= 300:
+            self._refused(response, "DESCRIBE")
+            return
+        offer = read_offer(response, self._request_url)
+        if not offer.tracks:
+            self._fail(*offer.why_none)
+            return
+        self._offer = offer
+        self._pending_tracks = list(offer.tracks)
+        self._step(Step.ANSWERED)
+        self._events.append(Described(offer.tracks, offer.passed_over))
+        self._set_up_over(self._lower, now)
+
+    def _set_up_over(self, lower: Lower, now: MonotonicNs) -> None:
+        self._lower = lower
+        if lower is Lower.UDP:
+            self._step(Step.PORTS_WANTED)
+            self._events.append(PortsWanted(len(self._pending_tracks)))
+        else:
+            self._set_up_next(now)
+
+    def _set_up_next(self, now: MonotonicNs) -> None:
+        if self._pending_tracks:
+            track = self._pending_tracks[0]
+            self._ask("SETUP", track.control, now, (("Transport", self._transport_asked()),))
+        elif self._ready:
+            self._step(Step.TRACKS_READY)
+            self._events.append(Ready(tuple(self._ready)))
+            self._ask("PLAY", self._control_url, now, (("Range", "npt=0.000-"),))
+        else:
+            self._fail(DownReason.PROTOCOL, f"SETUP answered {self._last_refusal}")
+
+    def _channels_taken(self) -> frozenset[int]:
+        return frozenset(channel for ready in self._ready if ready.channels for channel in ready.channels)
+
+    def _channels_asked(self) -> tuple[int, int]:
+        """The lowest pair that no track has yet."""
+        taken = self._channels_taken()
+        even = next(channel for channel in range(0, 256, 2) if not taken & {channel, channel + 1})
+        return even, even + 1
+
+    def _transport_asked(self) -> str:
+        if self._lower is Lower.TCP:
+            return Transport(lower=LowerTransport.TCP, interleaved=self._channels_asked()).format()
+        return Transport(client_port=self._ports[0]).format()
+
+    def _on_setup(self, response: Response, now: MonotonicNs) -> None:
+        if response.status >= 300:
+            self._on_setup_refused(response, now)
+            return
+        self._adopt_session(response)
+        track = self._pending_tracks.pop(0)
+        if self._lower is Lower.TCP:
+            ready = ready_track(
+                track, response, channels_asked=self._channels_asked(), channels_taken=self._channels_taken()
+            )
+        else:
+            ready = ready_track(track, response, client_ports=self._ports.pop(0))
+        self._ready.append(ready)
+        self._step(Step.ANSWERED)
+        self._set_up_next(now)
+
+    def _on_setup_refused(self, response: Response, now: MonotonicNs) -> None:
+        self._last_refusal = response.status
+        first = not self._ready and self._offer is not None and len(self._pending_tracks) == len(self._offer.tracks)
+        if response.status == 461 and first and self._policy.try_other_transport and not self._lowers_refused:
+            self._lowers_refused.add(self._lower)
+            self._step(Step.ANSWERED)
+            self._set_up_over(self._lower.other, now)
+            return
+        refused = self._pending_tracks[0].track
+        if response.status == 401 or refused.medium is Medium.VIDEO or not (self._ready or self._pending_tracks[1:]):
+            self._refused(response, "SETUP")
+            return
+        del self._pending_tracks[0]
+        if self._lower is Lower.UDP:
+            self._ports.pop(0)
+        self._events.append(TrackRefused(refused, response.status))
+        self._step(Step.ANSWERED)
+        self._set_up_next(now)
+
+    def _on_play(self, response: Response, now: MonotonicNs) -> None:
+        if response.status >= 300:
+            self._refused(response, "PLAY")
+            return
+        self._adopt_session(response)
+        self._step(Step.ANSWERED)
+        self._keepalive = next((name for name in ("GET_PARAMETER", "SET_PARAMETER") if name in self._public), "OPTIONS")
+        self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
+        self.media_arrived(now)
+        self._events.append(Playing(self._keepalive, self._keepalive_ns))
+
+    @property
+    def _keepalive_ns(self) -> int:
+        return min(self._session_timeout_s * NS_PER_S // 2, self._policy.keepalive_most_ns)
+
+    def _on_keepalive(self, response: Response, now: MonotonicNs) -> None:
+        if response.status == 454:
+            self._fail(DownReason.CLOSED, "the camera ended the session (454)")
+            return
+        if response.status == 401:
+            self._refused(response, "keepalive")
+            return
+        if response.status in (404, 405, 451, 501):
+            # Public promised more than the camera does; OPTIONS is the one method that every server has.
+            self._keepalive = "OPTIONS"
+        self._step(Step.ANSWERED)
+        self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
+
+    def _adopt_session(self, response: Response) -> None:
+        """The latest session counts: some cameras change it between SETUPs, some never name one that can be read."""
+        try:
+            header = SessionHeader.parse(response.headers.get("Session") or "")
+        except RemoteProtocolError:
+            return
+        self._session = header.id
+        self._session_timeout_s = header.timeout_s
+
+    # Ends
+
+    def _refused(self, response: Response, method: str) -> None:
+        match response.status:
+            case 401 if self._login is not None:
+                self._fail(DownReason.AUTH, "user name or password refused")
+            case 401:
+                self._fail(DownReason.AUTH, "the camera wants a user name and password")
+            case 403:
+                self._fail(DownReason.AUTH, f"the camera forbids {method} to this user (403)")
+            case 404:
+                self._fail(DownReason.NOT_FOUND, "the camera has no stream at this path")
+            case 454:
+                self._fail(DownReason.CLOSED, "the camera ended the session (454)")
+            case status:
+                self._fail(DownReason.PROTOCOL, f"{method} answered {status}")
+
+    def _fail(self, reason: DownReason, detail: str) -> None:
+        self._outstanding = None
+        self._step(Step.FAILED)
+        # Errors quote what the camera sent; should it echo the password, the quote ends there. A shorter one would be
+        # betrayed by the gaps that it leaves in ordinary words.
+        password = self.url.password
+        if password and len(password) >= _SHORTEST_SECRET:
+            detail = detail.replace(password, "***")
+        self._events.append(Failed(reason, f"{reason}: {detail}"))
+
+    def _step(self, step: Step) -> None:
+        phase = CLIENT.get((self.phase, step))
+        if phase is None:
+            raise LocalProtocolError(f"{step} while the conversation is in phase {self.phase}")
+        self.phase = phase
+
+    def _take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events

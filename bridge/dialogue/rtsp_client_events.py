@@ -1,0 +1,134 @@
+"""What the client side of an RTSP conversation tells the shell around it. Frozen values, performed in order."""
+
+import enum
+from dataclasses import dataclass
+
+from bridge.base.media import Track
+from bridge.wire.rtsp.url import RtspUrl
+
+
+class Lower(enum.StrEnum):
+    """Below RTP: how packets come from the camera; the words of the configuration."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+    @property
+    def other(self) -> "Lower":
+        """The one to try when this one is refused."""
+        return Lower.UDP if self is Lower.TCP else Lower.TCP
+
+
+class DownReason(enum.StrEnum):
+    """Why a camera does not deliver; the value opens the sentence that people read."""
+
+    DNS = "DNS"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    AUTH = "401"
+    NOT_FOUND = "404"
+    NO_VIDEO = "no video"
+    CODEC = "codec"
+    PROTOCOL = "protocol"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedTrack:
+    """A track of the camera's SDP that we want.
+
+    payload_type: None: any
+    control:      absolute URL for SETUP
+    """
+
+    track: Track
+    payload_type: int | None
+    control: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyTrack:
+    """A track that is set up, and by which way its packets come.
+
+    ssrc:         as the camera announced it; None when it was silent
+    channels:     RTP and RTCP channel of the RTSP connection; None over UDP
+    client_ports: our RTP and RTCP port; None over TCP
+    server_ports: the camera's; None over TCP and when it named none
+    """
+
+    track: Track
+    payload_type: int | None
+    ssrc: int | None = None
+    channels: tuple[int, int] | None = None
+    client_ports: tuple[int, int] | None = None
+    server_ports: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """These bytes go out."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The camera's SDP is read: these tracks will be set up. `passed_over`: formats that we do not carry."""
+
+    tracks: tuple[OfferedTrack, ...]
+    passed_over: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PortsWanted:
+    """Open that many pairs of UDP ports. Answer: `RtspClient.give_ports`."""
+
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRefused:
+    """The camera would not set up one track of several; the others go on."""
+
+    track: Track
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """All tracks are set up and PLAY follows: packets may come from now on, before PLAY is answered."""
+
+    tracks: tuple[ReadyTrack, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """PLAY was answered."""
+
+    keepalive: str
+    keepalive_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """Close, and connect to `url` instead."""
+
+    url: RtspUrl
+    redirects_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The conversation is over: close. `text` is one sentence for people; it holds no credentials."""
+
+    reason: DownReason
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """TEARDOWN is through (or was not needed): close."""
+
+
+Event = Send | Described | PortsWanted | TrackRefused | Ready | Playing | Redirected | Failed | Ended

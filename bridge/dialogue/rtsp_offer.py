@@ -1,0 +1,127 @@
+"""What a camera's answers offer us: the tracks of DESCRIBE's SDP (RFC 2326 C.1), and the way that SETUP grants.
+
+Cameras err a lot here. What cannot be read of a Transport is taken as it was asked for.
+"""
+
+import re
+from dataclasses import dataclass
+
+from bridge.base.errors import RemoteProtocolError
+from bridge.base.media import Codec, Medium, Track
+from bridge.dialogue.rtsp_client_events import DownReason, OfferedTrack, ReadyTrack
+from bridge.wire.payload import track_from_sdp
+from bridge.wire.rtsp.headers import LowerTransport, Pair, Transport, parse_transports
+from bridge.wire.rtsp.message import Response
+from bridge.wire.rtsp.url import control_base, resolve_control
+from bridge.wire.sdp import Direction, MediaDescription, SessionDescription
+
+_BLANK = re.compile(r"[\x00-\x20\x7f]")
+_MAX_URL = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A camera's presentation, as far as we want it.
+
+    control:     absolute URL of the whole, for PLAY, keepalives and TEARDOWN
+    tracks:      the first video and the first audio track that we carry, in the order of the SDP; () when why_none says
+    passed_over: formats that we do not carry
+    why_none:    why there is nothing for us: reason and text
+    """
+
+    control: str
+    tracks: tuple[OfferedTrack, ...]
+    passed_over: tuple[str, ...] = ()
+    why_none: tuple[DownReason, str] = (DownReason.NO_VIDEO, "the camera describes no video")
+
+
+def read_offer(response: Response, request_url: str) -> Offer:
+    """DESCRIBE's answer -> what we want of it. Raises RemoteProtocolError when it holds no SDP."""
+    session = SessionDescription.parse(response.body)
+    base = control_base(request_url, response.headers.get("Content-Base"), response.headers.get("Content-Location"))
+    chosen: dict[Medium, OfferedTrack] = {}
+    passed_over: list[str] = []
+    video_refused: list[str] = []
+    for media in session.medias:
+        # Sent by the client: a way back for the voice at a loudspeaker (ONVIF Streaming specification, backchannel).
+        if media.direction is Direction.SENDONLY:
+            continue
+        track = track_from_sdp(media)
+        if track is None:
+            name = _format_name(media)
+            passed_over.append(name)
+            if media.medium == Medium.VIDEO:
+                video_refused.append(name)
+        elif track.medium not in chosen:
+            control = sendable(resolve_control(base, media.control or ""))
+            chosen[track.medium] = OfferedTrack(track, _payload_type(media, track), control)
+    control = sendable(resolve_control(base, session.control or "*"))
+    if video_refused and Medium.VIDEO not in chosen:
+        have = ", ".join(codec for codec in Codec if codec.medium is Medium.VIDEO)
+        text = f"{', '.join(video_refused[:4])} not supported (have {have})"
+        return Offer(control, (), tuple(passed_over), (DownReason.CODEC, text))
+    return Offer(control, tuple(chosen.values()), tuple(passed_over))
+
+
+def ready_track(
+    offered: OfferedTrack,
+    response: Response,
+    *,
+    channels_asked: Pair | None = None,
+    channels_taken: frozenset[int] = frozenset(),
+    client_ports: Pair | None = None,
+) -> ReadyTrack:
+    """SETUP's answer -> the way of the packets. Either channels_asked (TCP) or client_ports (UDP) is given.
+
+    Raises RemoteProtocolError when the camera chose the other transport in earnest.
+    """
+    granted = _transport(response)
+    if channels_asked is not None:
+        if granted.interleaved is None and granted.server_port and granted.lower is LowerTransport.UDP:
+            raise RemoteProtocolError("SETUP asked for TCP, the camera set up UDP", clause="RFC 2326 12.39")
+        channels = granted.interleaved or channels_asked
+        # Some answer 0-1 for every track and then send on the channels that they were asked for.
+        if channels[0] == channels[1] or channels_taken & set(channels):
+            channels = channels_asked
+        return ReadyTrack(offered.track, offered.payload_type, granted.ssrc, channels=channels)
+    if granted.interleaved is not None and granted.lower is LowerTransport.TCP:
+        raise RemoteProtocolError("SETUP asked for UDP, the camera set up TCP", clause="RFC 2326 12.39")
+    server_ports = granted.server_port if granted.server_port and 0 not in granted.server_port else None
+    return ReadyTrack(
+        offered.track, offered.payload_type, granted.ssrc, client_ports=client_ports, server_ports=server_ports
+    )
+
+
+def sendable(url: str) -> str:
+    """`url` as it may stand in a request line: blanks percent-encoded. Raises RemoteProtocolError if too long."""
+    if len(url) > _MAX_URL:
+        raise RemoteProtocolError(f"URL of {len(url)} characters; at most {_MAX_URL}", clause="RFC 2326 3.2")
+    return _BLANK.sub(lambda found: f"%{ord(found[0]):02X}", url)
+
+
+def _transport(response: Response) -> Transport:
+    try:
+        return parse_transports(response.headers.get("Transport") or "")[0]
+    except RemoteProtocolError:
+        return Transport()
+
+
+def _payload_type(media: MediaDescription, track: Track) -> int | None:
+    """The number of the format that `track` was made from; None: any, when the section names only one anyway.
+
+    Cameras announce one number and send another; with one format there is nothing to tell apart.
+    """
+    if len(media.payload_types) < 2:
+        return None
+    for number in media.payload_types:
+        meant = media.rtpmap(number)
+        if meant and meant.encoding.upper() == track.codec:
+            return number
+    return None
+
+
+def _format_name(media: MediaDescription) -> str:
+    numbers = media.payload_types
+    meant = media.rtpmap(numbers[0]) if numbers else None
+    name = meant.encoding if meant else " ".join(media.formats[:1]) or media.medium
+    return "".join(character for character in name[:40] if character.isprintable())

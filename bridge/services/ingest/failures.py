@@ -1,0 +1,30 @@
+"""Twisted's and the system's errors in words for people: a reason and one sentence, never a traceback."""
+
+import errno
+import socket
+
+from twisted.internet import error
+
+from bridge.dialogue.rtsp_client_events import DownReason, Failed
+from bridge.wire.rtsp.url import RtspUrl
+
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN}
+
+
+def connect_failure(value: BaseException | None, url: RtspUrl, timeout_s: int) -> Failed:
+    """Why no connection to `url` came about."""
+    peer = url.authority if url.authority.endswith(f":{url.port}") else f"{url.authority}:{url.port}"
+    code = getattr(value, "osError", None) or getattr(value, "errno", None)
+    if isinstance(value, error.DNSLookupError | error.UnknownHostError | socket.gaierror):
+        return _failed(DownReason.DNS, f"no address for {url.host}")
+    if isinstance(value, error.ConnectionRefusedError | ConnectionRefusedError) or code == errno.ECONNREFUSED:
+        return _failed(DownReason.REFUSED, f"{peer} does not accept connections")
+    if isinstance(value, error.NoRouteError) or code in _UNREACHABLE:
+        return _failed(DownReason.UNREACHABLE, f"no route to {peer}")
+    if isinstance(value, error.TimeoutError | TimeoutError) or code == errno.ETIMEDOUT:
+        return _failed(DownReason.TIMEOUT, f"{peer} did not answer in {timeout_s} s")
+    return _failed(DownReason.UNREACHABLE, f"{peer}: {type(value).__name__}")
+
+
+def _failed(reason: DownReason, detail: str) -> Failed:
+    return Failed(reason, f"{reason}: {detail}")

@@ -1,0 +1,407 @@
+"""The driver in production: a Twisted shell around `dialogue.rtsp_client`, media interleaved on TCP or over UDP.
+
+It holds the transport, the timers and the ways of the packets; what is said and when is the dialogue's. Frames go from
+the reader by a table of channels straight to the receivers.
+"""
+
+import struct
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from bridge.base.errors import RemoteProtocolError
+from bridge.base.time import NS_PER_S, MonotonicNs
+from bridge.dialogue.rtsp_client import MAX_REDIRECTS, RtspClient
+from bridge.dialogue.rtsp_client_events import (
+    Described,
+    DownReason,
+    Ended,
+    Event,
+    Failed,
+    Playing,
+    PortsWanted,
+    Ready,
+    ReadyTrack,
+    Redirected,
+    Send,
+    TrackRefused,
+)
+from bridge.services.ingest.driver import DriverOwner, Errand
+from bridge.services.ingest.failures import connect_failure
+from bridge.services.ingest.reception import REPORT_PERIOD_NS, Reception
+from bridge.services.ingest.udp import PUNCH, SourceCheck, UdpPair, note_small_buffer
+from bridge.wire.rtsp.message import CLIENT_LIMITS, Reader, Request, Response
+from bridge.wire.rtsp.url import RtspUrl
+
+CONNECT_TIMEOUT_S = 10
+_LINGER_S = 1
+
+_PUNCHES = 2
+
+_INTERLEAVED = struct.Struct("!BBH")
+
+_PORT_TRIES_FAILED = "no free UDP ports"
+
+MakeEndpoint = Callable[[Any, RtspUrl], IStreamClientEndpoint]
+
+
+def tcp_endpoint(reactor: Any, url: RtspUrl) -> IStreamClientEndpoint:  # Any: see Errand.reactor
+    """Name or address, IPv4 and IPv6 raced (RFC 8305)."""
+    endpoint: IStreamClientEndpoint = HostnameEndpoint(reactor, url.host, url.port, timeout=CONNECT_TIMEOUT_S)
+    return endpoint
+
+
+class NativeDriver:
+    """A `Driver`: follows redirects from connection to connection, each of which is a `CameraConnection`."""
+
+    def __init__(
+        self,
+        errand: Errand,
+        owner: DriverOwner,
+        *,
+        endpoint: MakeEndpoint = tcp_endpoint,
+        source_check: SourceCheck = SourceCheck.ADDRESS,
+    ) -> None:
+        self._errand = errand
+        self._owner = owner
+        self._endpoint = endpoint
+        self._source_check = source_check
+        self._connecting: Deferred[Any] | None = None  # Any: the endpoint fires with the protocol
+        self._connection: CameraConnection | None = None
+        self._over = False
+
+    def start(self) -> None:
+        """Connects."""
+        self._connect(self._errand.url, MAX_REDIRECTS)
+
+    def stop(self) -> Deferred[None]:
+        """Sends TEARDOWN when there is something to tear down, and closes."""
+        self._over = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._connection is not None:
+            return self._connection.stop()
+        return succeed(None)
+
+    def _connect(self, url: RtspUrl, redirects_left: int) -> None:
+        if url.scheme != "rtsp":
+            self._errand.reactor.callLater(
+                0, self._down, Failed(DownReason.PROTOCOL, f"protocol: {url.scheme} is not supported, only rtsp")
+            )
+            return
+        client = RtspClient(
+            url,
+            transport=self._errand.transport,
+            random_bytes=self._errand.random.randbytes,
+            redirects_left=redirects_left,
+        )
+        factory = _ConnectionFactory(partial(CameraConnection, self._errand, client, self._source_check, self._ended))
+        connecting = self._endpoint(self._errand.reactor, url).connect(factory)
+        self._connecting = connecting
+        connecting.addCallbacks(self._connected, partial(self._not_connected, url))
+
+    def _connected(self, connection: "CameraConnection") -> None:
+        self._connecting = None
+        self._connection = connection
+        connection.begin(self._owner.on_up)
+
+    def _not_connected(self, url: RtspUrl, failure: Failure) -> None:
+        self._connecting = None
+        if not self._over:
+            # Some failures are there before connect() returns; the owner is not told inside start().
+            self._errand.reactor.callLater(0, self._down, connect_failure(failure.value, url, CONNECT_TIMEOUT_S))
+
+    def _ended(self, outcome: Failed | Redirected) -> None:
+        self._connection = None
+        if self._over:
+            return
+        if isinstance(outcome, Redirected):
+            self._errand.log.info("camera redirects", to=str(outcome.url))
+            self._connect(outcome.url, outcome.redirects_left)
+        else:
+            self._down(outcome)
+
+    def _down(self, outcome: Failed) -> None:
+        if not self._over:
+            self._over = True
+            self._owner.on_down(outcome.reason, outcome.text)
+
+
+class _ConnectionFactory(Factory):
+    """One protocol, made when the connection stands."""
+
+    noisy = False
+
+    def __init__(self, make: Callable[[], "CameraConnection"]) -> None:
+        self._make = make
+
+    def buildProtocol(self, addr: IAddress | None) -> "CameraConnection":  # noqa: N802 - Twisted's name
+        return self._make()
+
+
+@implementer(IPushProducer)
+class CameraConnection(Protocol):
+    """One RTSP connection: performs the dialogue's events, feeds the reader, keeps the timers.
+
+    on_end: called once, when the connection is closed and everything of it is freed
+    """
+
+    transport: Any  # ITCPTransport; there before anything else is called
+
+    def __init__(
+        self,
+        errand: Errand,
+        client: RtspClient,
+        source_check: SourceCheck,
+        on_end: Callable[[Failed | Redirected], object],
+    ) -> None:
+        self._errand = errand
+        self._client = client
+        self._source_check = source_check
+        self._on_end = on_end
+        self._on_up: Callable[[], object] | None = None
+        self._reader = Reader(self._on_message, self._on_frame, CLIENT_LIMITS)
+        self._ways: list[Callable[[memoryview, MonotonicNs], object]] = [_ignore] * 256
+        self._pairs: dict[tuple[int, int], UdpPair] = {}
+        self._tracks: tuple[ReadyTrack, ...] = ()
+        self._reception: Reception | None = None
+        self._now = errand.clock.monotonic_ns()
+        self._timer: IDelayedCall | None = None
+        self._gap_timer: IDelayedCall | None = None
+        self._report_timer: IDelayedCall | None = None
+        self._abort_timer: IDelayedCall | None = None
+        self._unread = False
+        self._outcome: Failed | Redirected | None = None
+        self._closing = False
+        self._stopped: list[Deferred[None]] = []
+
+    # From the driver
+
+    def begin(self, on_up: Callable[[], object]) -> None:
+        """The conversation starts. on_up: called at the first access unit."""
+        self._on_up = on_up
+        self.transport.registerProducer(self, True)
+        self._perform(self._client.start(self._read_clock()))
+
+    def stop(self) -> Deferred[None]:
+        """Takes leave; fires when the connection is closed."""
+        stopped: Deferred[None] = Deferred()
+        self._stopped.append(stopped)
+        self._perform(self._client.teardown(self._read_clock()))
+        return stopped
+
+    # From Twisted
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+        """The chunk's packets share one time of arrival."""
+        if self._closing and not self._stopped:
+            return
+        self._read_clock()
+        self._errand.statistics.bytes += len(data)
+        try:
+            self._reader.feed(data)
+        except RemoteProtocolError as error:
+            self._fail(DownReason.PROTOCOL, str(error))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
+        """Everything of this connection is freed, then the owner is told."""
+        self._perform(self._client.connection_lost())
+        self._release()
+        outcome = self._outcome or Failed(DownReason.CLOSED, "closed: we closed the connection")
+        self._on_end(outcome)
+        for stopped in self._stopped:
+            stopped.callback(None)
+
+    # The ways of packets and messages
+
+    def _on_frame(self, channel: int, packet: memoryview) -> None:
+        self._ways[channel](packet, self._now)
+
+    def _on_message(self, message: Request | Response) -> None:
+        self._perform(self._client.on_message(message, self._now))
+
+    def _on_media(self, arrived_ns: MonotonicNs) -> None:
+        self._client.media_arrived(arrived_ns)
+        if self._on_up is not None:
+            on_up, self._on_up = self._on_up, None
+            on_up()
+
+    # The dialogue's events
+
+    def _perform(self, events: list[Event]) -> None:
+        for event in events:
+            match event:
+                case Send(data):
+                    self._write(data)
+                case PortsWanted(pairs):
+                    self._open_ports(pairs)
+                case Ready(tracks):
+                    self._make_ways(tracks)
+                case Failed() | Redirected():
+                    self._close(event)
+                case Ended():
+                    self._close(None)
+                case Described(tracks, passed_over):
+                    self._errand.log.debug("described", tracks=len(tracks), passed_over=passed_over)
+                case TrackRefused(track, status):
+                    self._errand.log.warning("camera refused a track", track=track.codec.value, status=status)
+                case Playing(keepalive, keepalive_ns):
+                    self._errand.log.debug("playing", keepalive=keepalive, keepalive_s=keepalive_ns // NS_PER_S)
+        self._arm()
+
+    def _open_ports(self, pairs: int) -> None:
+        try:
+            for _ in range(pairs):
+                pair = UdpPair(self.transport.getHost().host)
+                self._pairs[pair.ports] = pair
+        except OSError as error:
+            self._fail(DownReason.PROTOCOL, f"{_PORT_TRIES_FAILED}: {error.strerror or error}")
+            return
+        self._perform(self._client.give_ports(list(self._pairs), self._now))
+
+    def _make_ways(self, tracks: tuple[ReadyTrack, ...]) -> None:
+        errand = self._errand
+        over_udp = any(ready.client_ports for ready in tracks)
+        self._tracks = tracks
+        self._reception = reception = Reception(
+            tracks,
+            errand.hub,
+            errand.statistics,
+            errand.log,
+            on_media=self._on_media,
+            ssrc=errand.random.getrandbits(32),
+            reorder=over_udp,
+        )
+        peer = self.transport.getPeer().host
+        sender = peer if self._source_check is SourceCheck.ADDRESS else None
+        used: set[tuple[int, int]] = set()
+        for index, ready in enumerate(tracks):
+            on_rtp, on_rtcp = reception.receivers[index].push, partial(reception.on_rtcp, index)
+            if ready.channels:
+                self._ways[ready.channels[1]] = on_rtcp
+                self._ways[ready.channels[0]] = on_rtp
+            elif ready.client_ports:
+                used.add(ready.client_ports)
+                pair = self._pairs[ready.client_ports]
+                pair.read(errand.reactor, errand.clock, errand.statistics, sender, on_rtp, on_rtcp, self._arm_gap)
+                if ready.server_ports:
+                    for _ in range(_PUNCHES):
+                        pair.send_rtp(PUNCH, peer, ready.server_ports[0])
+        for ports in set(self._pairs) - used:
+            self._pairs.pop(ports).close()
+        for pair in list(self._pairs.values())[:1]:
+            note_small_buffer(pair, errand.log)
+        self._report()
+
+    def _write(self, data: bytes) -> None:
+        """What a camera does not read waits in the transport; beyond its 64 KiB it is dropped, reports first of all."""
+        if not self._closing and not self._unread:
+            self.transport.write(data)
+
+    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """The camera does not read."""
+        self._unread = True
+
+    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """It reads again."""
+        self._unread = False
+
+    def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """The connection is gone; connectionLost follows."""
+
+    # Timers
+
+    def _read_clock(self) -> MonotonicNs:
+        self._now = self._errand.clock.monotonic_ns()
+        return self._now
+
+    def _later(self, due: MonotonicNs, call: Callable[[], object]) -> IDelayedCall:
+        delay_ns = max(0, due - self._errand.clock.monotonic_ns())
+        timer: IDelayedCall = self._errand.reactor.callLater(delay_ns / NS_PER_S, call)
+        return timer
+
+    def _arm(self) -> None:
+        """One timer for the dialogue, renewed after everything that may have moved its next timeout."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._client.next_timeout()
+        if due is not None and not self._closing:
+            self._timer = self._later(due, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._perform(self._client.on_timeout(self._read_clock()))
+
+    def _arm_gap(self) -> None:
+        """After a batch of datagrams: somebody may wait for a missing one."""
+        if self._gap_timer is None and self._reception is not None:
+            due = self._reception.next_timeout()
+            if due is not None:
+                self._gap_timer = self._later(due, self._on_gap)
+
+    def _on_gap(self) -> None:
+        self._gap_timer = None
+        if self._reception is not None:
+            self._reception.on_timeout(self._read_clock())
+            self._arm_gap()
+
+    def _report(self) -> None:
+        """Our receiver reports on every track; over UDP the first ones also open the way back for the camera's."""
+        self._report_timer = None
+        if self._reception is None or self._closing:
+            return
+        now = self._read_clock()
+        for index, ready in enumerate(self._tracks):
+            report = self._reception.report(index, now)
+            if ready.channels:
+                self._write(_INTERLEAVED.pack(0x24, ready.channels[1], len(report)) + report)
+            elif ready.client_ports and ready.server_ports:
+                peer = self.transport.getPeer().host
+                self._pairs[ready.client_ports].send_rtcp(report, peer, ready.server_ports[1])
+        self._report_timer = self._later(MonotonicNs(now + REPORT_PERIOD_NS), self._report)
+
+    # Ends
+
+    def _fail(self, reason: DownReason, detail: str) -> None:
+        self._perform(self._client.fail(reason, detail))
+
+    def _close(self, outcome: Failed | Redirected | None) -> None:
+        """The outcome is kept until the connection is gone; bytes that still come mean nothing any more."""
+        if self._closing:
+            return
+        self._closing = True
+        self._outcome = outcome
+        self._ways = [_ignore] * 256
+        self.transport.loseConnection()
+        # A camera that does not read would keep the connection open for minutes.
+        self._abort_timer = self._errand.reactor.callLater(_LINGER_S, self._abort)
+
+    def _abort(self) -> None:
+        self._abort_timer = None
+        self.transport.abortConnection()
+
+    def _release(self) -> None:
+        self._closing = True
+        self._ways = [_ignore] * 256
+        for timer in (self._timer, self._gap_timer, self._report_timer, self._abort_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._gap_timer = self._report_timer = self._abort_timer = None
+        for pair in self._pairs.values():
+            pair.close()
+        self._pairs.clear()
+        if self._reception is not None:
+            self._reception.end()
+            self._reception = None
+
+
+def _ignore(packet: memoryview, now: MonotonicNs) -> None:
+    """The way of channels that nobody set up (RFC 2326 10.12 says nothing of them; cameras use them anyway)."""

@@ -1,0 +1,133 @@
+"""A camera's stream, pulled for ever: drivers come and go, the hub and the statistics stay."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+
+from bridge.base.errors import ConfigurationError, RemoteProtocolError
+from bridge.base.time import NS_PER_S, Clock, MonotonicNs
+from bridge.dialogue.backoff import Backoff
+from bridge.dialogue.rtsp_client_events import DownReason, Lower
+from bridge.media.hub import Hub
+from bridge.services.ingest.aiortsp_driver import AiortspDriver
+from bridge.services.ingest.driver import Driver, DriverMaker, Errand
+from bridge.services.ingest.native import NativeDriver
+from bridge.services.ingest.reception import IngestStatistics
+from bridge.system.catalogue import StreamState
+from bridge.wire.rtsp.url import RtspUrl
+
+DRIVERS: Mapping[str, DriverMaker] = {"native": NativeDriver, "aiortsp": AiortspDriver}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """Which stream to pull, and how.
+
+    url:       with credentials, so it never shows
+    transport: `tcp` or `udp`: what to ask the camera for first
+    driver:    a name in DRIVERS
+    """
+
+    camera_id: str
+    stream_name: str
+    url: str = field(repr=False)
+    transport: str = "tcp"
+    driver: str = "native"
+
+
+class CameraSource:
+    """See the module. A `DriverOwner`: at most one driver lives at a time.
+
+    on_state: called with every change of state and the reason ("" while connecting for the first time and while up)
+    random:   source of jitter, nonces and SSRCs; `random.SystemRandom()` in production
+    Raises ConfigurationError when `settings` cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        hub: Hub,
+        reactor: Any,  # see driver.Errand
+        clock: Clock,
+        random: random.Random,
+        on_state: Callable[[StreamState, str], None],
+        log: FilteringBoundLogger,
+        *,
+        drivers: Mapping[str, DriverMaker] = DRIVERS,
+    ) -> None:
+        if settings.driver not in drivers:
+            raise ConfigurationError(f"driver {settings.driver!r}: expected one of {', '.join(drivers)}")
+        try:
+            url = RtspUrl.parse(settings.url)
+            transport = Lower(settings.transport)
+        except (RemoteProtocolError, ValueError) as error:
+            raise ConfigurationError(f"stream {settings.camera_id}/{settings.stream_name}: {error}") from None
+        self.settings = settings
+        self.statistics = IngestStatistics()
+        self._log = log.bind(camera=settings.camera_id, stream=settings.stream_name)
+        self._errand = Errand(url, transport, hub, reactor, clock, random, self.statistics, self._log)
+        self._make_driver = drivers[settings.driver]
+        self._on_state = on_state
+        self._backoff = Backoff(random)
+        self._driver: Driver | None = None
+        self._retry: IDelayedCall | None = None
+        self._up_at: MonotonicNs | None = None
+        self._down_text = ""
+        self._stopping: Deferred[None] | None = None
+
+    def start(self) -> None:
+        """Begins to pull; ends with `stop` only."""
+        self._on_state(StreamState.CONNECTING, "")
+        self._try()
+
+    def stop(self) -> Deferred[None]:
+        """Takes leave of the camera; fires when everything is closed. May be called at any time, and again."""
+        if self._stopping is None:
+            if self._retry is not None:
+                self._retry.cancel()
+                self._retry = None
+            driver, self._driver = self._driver, None
+            self._stopping = succeed(None) if driver is None else driver.stop()
+            self._log.info("camera stopped")
+        stopped: Deferred[None] = Deferred()
+        self._stopping.addCallback(lambda _: stopped.callback(None))
+        return stopped
+
+    # What a driver tells
+
+    def on_up(self) -> None:
+        """The first access unit came."""
+        if self._stopping is None:
+            self._up_at = self._errand.clock.monotonic_ns()
+            self._down_text = ""
+            self._log.info("camera up")
+            self._on_state(StreamState.UP, "")
+
+    def on_down(self, reason: DownReason, text: str) -> None:
+        """The driver is done; another one is made after a while."""
+        self._driver = None
+        if self._stopping is not None:
+            return
+        now = self._errand.clock.monotonic_ns()
+        wait_ns = self._backoff.after(0 if self._up_at is None else now - self._up_at)
+        self._up_at = None
+        # A camera that is off for a night is one line, not thousands.
+        note = self._log.debug if text == self._down_text else self._log.warning
+        note("camera down", reason=reason.value, text=text, retry_ms=wait_ns // 1_000_000)
+        self._down_text = text
+        self._retry = self._errand.reactor.callLater(wait_ns / NS_PER_S, self._try_again)
+        self._on_state(StreamState.DOWN, text)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self.statistics.reconnects += 1
+        self._try()
+
+    def _try(self) -> None:
+        self._driver = self._make_driver(self._errand, self)
+        self._driver.start()
