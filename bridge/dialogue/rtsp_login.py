@@ -14,13 +14,13 @@ class Login:
 
     secret_of:    user -> password; None when there is no such user at this door
     random_bytes: fresh ones, so many
-    locked_out:   address -> whether credentials from there are not even looked at now: it has guessed too often
+    locked_out:   (address, user) -> whether passwords of that user from there count as wrong now: too many were
     """
 
     authenticator: DigestAuthenticator
     secret_of: Callable[[str], str | None]
     random_bytes: Callable[[int], bytes]
-    locked_out: Callable[[str], bool]
+    locked_out: Callable[[str, str], bool]
 
     def challenges(self, now: MonotonicNs, *, stale: bool = False) -> list[tuple[str, str]]:
         """The headers of a 401."""
@@ -29,9 +29,11 @@ class Login:
 
     def check(self, credentials: str, method: str, target: Target, peer_host: str, now: MonotonicNs) -> Verdict:
         """Whether an Authorization header proves its user for this request."""
-        if self.locked_out(peer_host):
-            return Verdict(Outcome.WRONG)
-        verdict = self.authenticator.check(credentials, method, self.secret_of, now)
+
+        def secret_of(user: str) -> str | None:
+            return None if self.locked_out(peer_host, user) else self.secret_of(user)
+
+        verdict = self.authenticator.check(credentials, method, secret_of, now)
         if verdict.ok and not fits(verdict.uri, target):
             return Verdict(Outcome.STALE, verdict.user, verdict.uri)
         return verdict

@@ -17,7 +17,9 @@ from bridge.dialogue.rtsp_presentation import OfferedTrack, Presentation, Target
 from bridge.dialogue.rtsp_server_events import (
     Close,
     Event,
+    LoggedIn,
     LoginFailed,
+    NotFound,
     Paused,
     PlayRequested,
     PlayStarted,
@@ -40,8 +42,6 @@ REPLAY_FEATURE = "onvif-replay"
 
 SESSIONS_PER_CONNECTION = 8
 PENDING_REQUESTS = 64
-IDLE_NS = 60 * NS_PER_S
-REQUEST_NS = 10 * NS_PER_S
 
 # A viewer's reports are a few hundred bytes a second; backchannel audio, which we refuse, would be 16 kB.
 FRAME_WINDOW_NS = 10 * NS_PER_S
@@ -56,8 +56,10 @@ Find = Callable[[str, str], Presentation | None]
 class ServerSide:
     """What all connections of one server share.
 
-    login:    None: everybody may come, as the user ""
-    features: tags that a client may Require
+    login:      None: everybody may come, as the user ""
+    features:   tags that a client may Require
+    idle_ns:    a connection without session and requests is closed after it
+    request_ns: a request must be complete after it (408)
     """
 
     sessions: Sessions
@@ -66,6 +68,8 @@ class ServerSide:
     features: frozenset[str] = frozenset({REPLAY_FEATURE})
     name: str = "Open Network Bridge"
     sessions_per_connection: int = SESSIONS_PER_CONNECTION
+    idle_ns: int = 60 * NS_PER_S
+    request_ns: int = 10 * NS_PER_S
 
 
 class _RefusedError(Exception):
@@ -107,6 +111,7 @@ class Connection:
         self._side = side
         self._sessions = side.sessions
         self._root = f"rtsp://{f'[{local_host}]' if ':' in local_host else local_host}:{local_port}"
+        self._logged_in: str | None = None
         self._described_path = ""
         self._pending: deque[Request | RemoteProtocolError] = deque()
         self._waiting: _Exchange | None = None
@@ -179,9 +184,9 @@ class Connection:
         """When `on_timeout` should be called."""
         moments = []
         if not self.sessions() and self._waiting is None:
-            moments.append(self._active_at + IDLE_NS)
+            moments.append(self._active_at + self._side.idle_ns)
         if self._partial_since is not None:
-            moments.append(self._partial_since + REQUEST_NS)
+            moments.append(self._partial_since + self._side.request_ns)
         return MonotonicNs(min(moments)) if moments and not self._closed else None
 
     def on_timeout(self, now: MonotonicNs) -> list[Event]:
@@ -189,11 +194,11 @@ class Connection:
         due = self.next_timeout()
         if due is None or now < due:
             return []
-        if self._partial_since is not None and now >= self._partial_since + REQUEST_NS:
+        if self._partial_since is not None and now >= self._partial_since + self._side.request_ns:
             self._events.append(Send(Response(408, headers=Headers([("Server", self._side.name)])).encode()))
-            self._close(f"request not complete after {REQUEST_NS // NS_PER_S} s")
+            self._close(f"request not complete after {self._side.request_ns // NS_PER_S} s")
         else:
-            self._close(f"idle for {IDLE_NS // NS_PER_S} s without a session")
+            self._close(f"idle for {self._side.idle_ns // NS_PER_S} s without a session")
         return self._take_events()
 
     # What the shell answers
@@ -337,13 +342,16 @@ class Connection:
             raise _RefusedError(401, *login.challenges(now))
         verdict = login.check(credentials, exchange.request.method, exchange.target, self.peer_host, now)
         if verdict.ok:
+            if verdict.user != self._logged_in:
+                self._logged_in = verdict.user
+                self._events.append(LoggedIn(verdict.user))
             return verdict.user
         if verdict.outcome is Outcome.MALFORMED:
             raise _RefusedError(400)
         stale = verdict.outcome is Outcome.STALE
         if stale and trusted and trusted.user == verdict.user:
             return trusted.user
-        if not stale and verdict.user:  # "" came without a name, or from an address that is locked out already
+        if not stale:
             self._events.append(LoginFailed(verdict.user))
         raise _RefusedError(401, *login.challenges(now, stale=stale))
 
@@ -359,6 +367,8 @@ class Connection:
     def _find(self, exchange: _Exchange) -> Presentation:
         presentation = self._side.find(exchange.user or "", exchange.target.path)
         if presentation is None:
+            if exchange.request.method in ("DESCRIBE", "SETUP"):
+                self._events.append(NotFound(exchange.user or "", exchange.target.path))
             raise _RefusedError(404)
         return presentation
 

@@ -91,6 +91,21 @@ class LoginFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """This connection's user has proven himself for the first time, or another one has."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """DESCRIBE or SETUP of something that is not there, or not for this user."""
+
+    user: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Close the connection once everything before was sent."""
 
@@ -107,5 +122,7 @@ Event = (
     | TrackEnded
     | SessionEnded
     | LoginFailed
+    | NotFound
+    | LoggedIn
     | Close
 )

@@ -53,7 +53,7 @@ class Setting:
         self.locked = set()
         self.sessions = Sessions(self.random, max_sessions=side.pop("max_sessions", 1000))
         authenticator = DigestAuthenticator("onb", b"0123456789abcdef")
-        self.login = Login(authenticator, self.secrets.get, self.random, self.locked.__contains__)
+        self.login = Login(authenticator, self.secrets.get, self.random, lambda host, user: (host, user) in self.locked)
         self.side = ServerSide(self.sessions, self.find, self.login if login else None, **side)
 
     def random(self, count):
@@ -83,6 +83,7 @@ class Talk:
         self.replies = []
         self.session = None
         self.automatic = True
+        self.refusing = False
 
     def feed(self, data):
         """Bytes as the client sends them."""
@@ -108,6 +109,8 @@ class Talk:
 
     def answer(self, event):
         match event:
+            case _ if self.refusing:
+                self.perform(self.dialogue.refuse(500, self.setting.now))
             case TracksWanted():
                 self.perform(self.dialogue.resume(self.setting.now))
             case PortsWanted():
