@@ -46,7 +46,7 @@ def video_source_configuration(source: Source) -> Answer:
 
 def audio_source_configuration(source: Source) -> Answer:
     """`tt:AudioSourceConfiguration`."""
-    return {"token": source.token, "Name": source.name, "UseCount": source.use_count, "SourceToken": source.token}
+    return {"token": source.token, "Name": source.name, "UseCount": source.audio_use_count, "SourceToken": source.token}
 
 
 def resolution(width: int, height: int) -> Answer:

@@ -80,11 +80,11 @@ class Media:
     def GetProfiles(self, call: Call, _request: Request) -> Answer:
         """Main stream first, then falling resolution, camera by camera."""
         profiles = self._profiles.profiles(call.principal)
-        return {"Profiles": [profile.part("trt.text", self._text) for profile in profiles if _expressible(profile)]}
+        return {"Profiles": [self._text(profile, "Profile") for profile in profiles if _expressible(profile)]}
 
     def GetProfile(self, call: Call, request: Request) -> Answer:
         """NoProfile for an unknown one."""
-        return {"Profile": self._profile(call, request).part("trt.text", self._text)}
+        return {"Profile": self._text(self._profile(call, request), "Profile")}
 
     def GetStreamUri(self, call: Call, request: Request) -> Answer:
         """The same URI for every call and over restarts; no HTTP tunnel and no multicast yet."""
@@ -144,16 +144,16 @@ class Media:
 
     def GetVideoEncoderConfigurations(self, call: Call, _request: Request) -> Answer:
         """Of every H.264 stream."""
-        return {"Configurations": _encoders(self._profiles.profiles(call.principal))}
+        return {"Configurations": self._encoders(self._profiles.profiles(call.principal))}
 
     def GetVideoEncoderConfiguration(self, call: Call, request: Request) -> Answer:
         """NoConfig for an unknown one, and for a stream of which nothing is known yet."""
         profile = self._encoder(call, request["ConfigurationToken"])
-        return {"Configuration": profile.part("trt", _profile)["VideoEncoderConfiguration"]}
+        return {"Configuration": self._text(profile, "VideoEncoderConfiguration")}
 
     def GetCompatibleVideoEncoderConfigurations(self, call: Call, request: Request) -> Answer:
         """Those of the same camera."""
-        return {"Configurations": _encoders(self._siblings(call, request))}
+        return {"Configurations": self._encoders(self._siblings(call, request))}
 
     def GetVideoEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """The present values; of all encoders when neither argument says which. No JPEG: nothing is transcoded."""
@@ -217,18 +217,18 @@ class Media:
     def GetAudioEncoderConfigurations(self, call: Call, _request: Request) -> Answer:
         """Of every stream with audio."""
         self._audio_sources(call)
-        return {"Configurations": _audio_encoders(self._profiles.profiles(call.principal))}
+        return {"Configurations": self._audio_encoders(self._profiles.profiles(call.principal))}
 
     def GetAudioEncoderConfiguration(self, call: Call, request: Request) -> Answer:
         """NoConfig for an unknown one."""
         self._audio_sources(call)
         profile = self._audio_encoder(call, request["ConfigurationToken"])
-        return {"Configuration": profile.part("trt", _profile)["AudioEncoderConfiguration"]}
+        return {"Configuration": self._text(profile, "AudioEncoderConfiguration")}
 
     def GetCompatibleAudioEncoderConfigurations(self, call: Call, request: Request) -> Answer:
         """Those of the same camera."""
         self._audio_sources(call)
-        return {"Configurations": _audio_encoders(self._siblings(call, request))}
+        return {"Configurations": self._audio_encoders(self._siblings(call, request))}
 
     def GetAudioEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """The present values; of all encoders when neither argument says which."""
@@ -288,8 +288,15 @@ class Media:
 
     # --- Arguments ---------------------------------------------------------------------------------------------------
 
-    def _text(self, profile: Profile) -> Rendered:
-        return self._render("media", "{http://www.onvif.org/ver10/schema}Profile", profile.part("trt", _profile))
+    def _text(self, profile: Profile, type_name: str) -> Rendered:
+        """`tt:Profile`, or a configuration in it, as kept text."""
+        text: Rendered = profile.part(("trt", type_name), lambda p: self._rendered(p, type_name))
+        return text
+
+    def _rendered(self, profile: Profile, type_name: str) -> Rendered:
+        value = _profile(profile)
+        value = value if type_name == "Profile" else value[type_name]
+        return self._render("media", f"{{http://www.onvif.org/ver10/schema}}{type_name}", value)
 
     def _profile(self, call: Call, request: Request) -> Profile:
         profile = self._profiles.profile(call.principal, request["ProfileToken"])
@@ -328,6 +335,12 @@ class Media:
         if profile is None or profile.audio is None or not _expressible(profile):
             raise SoapFault(invalid_value("NoConfig"))
         return profile
+
+    def _encoders(self, profiles: Iterable[Profile]) -> list[Rendered]:
+        return [self._text(p, "VideoEncoderConfiguration") for p in profiles if p.video and _expressible(p)]
+
+    def _audio_encoders(self, profiles: Iterable[Profile]) -> list[Rendered]:
+        return [self._text(p, "AudioEncoderConfiguration") for p in profiles if p.audio and _expressible(p)]
 
     def _audio_sources(self, call: Call) -> list[tuple[Source, AudioFacts]]:
         """Raises AudioNotSupported when there is none for this principal."""
@@ -391,16 +404,6 @@ def _audio_encoder(profile: Profile, audio: AudioFacts) -> Answer:
         "Multicast": MULTICAST,
         "SessionTimeout": _SESSION_TIMEOUT,
     }
-
-
-def _encoders(profiles: Iterable[Profile]) -> list[Answer]:
-    shown = (p.part("trt", _profile) for p in profiles if _expressible(p))
-    return [part["VideoEncoderConfiguration"] for part in shown if "VideoEncoderConfiguration" in part]
-
-
-def _audio_encoders(profiles: Iterable[Profile]) -> list[Answer]:
-    shown = (p.part("trt", _profile) for p in profiles if _expressible(p))
-    return [part["AudioEncoderConfiguration"] for part in shown if "AudioEncoderConfiguration" in part]
 
 
 def _video_source(source: Source) -> Answer:

@@ -116,12 +116,12 @@ class Media2:
     def GetVideoEncoderConfigurations(self, call: Call, request: Request) -> Answer:
         """One for each stream of which something is known."""
         profiles = self._encoders(call, request, lambda profile: profile.video is not None)
-        return {"Configurations": [_video_encoder(p, p.video) for p in profiles if p.video]}
+        return {"Configurations": [self._text(profile, "VideoEncoder") for profile in profiles]}
 
     def GetAudioEncoderConfigurations(self, call: Call, request: Request) -> Answer:
         """One for each stream with audio."""
         profiles = self._encoders(call, request, lambda profile: profile.audio is not None)
-        return {"Configurations": [_audio_encoder(p, p.audio) for p in profiles if p.audio]}
+        return {"Configurations": [self._text(profile, "AudioEncoder") for profile in profiles]}
 
     def GetMetadataConfigurations(self, call: Call, request: Request) -> Answer:
         """None yet."""
@@ -204,6 +204,13 @@ class Media2:
         """Room for none."""
         self._camera(call, request["ConfigurationToken"])
         return {"OSDOptions": NO_OSD_OPTIONS}
+
+    def _text(self, profile: Profile, kind: str) -> Rendered:
+        """The encoder's configuration as kept text; the profile has one."""
+        type_name = f"{{http://www.onvif.org/ver10/schema}}{kind}2Configuration"
+        make = _CONFIGURATIONS[kind]
+        text: Rendered = profile.part(kind, lambda p: self._render("media2", type_name, make(p) or {}))
+        return text
 
     # --- Arguments ---------------------------------------------------------------------------------------------------
 

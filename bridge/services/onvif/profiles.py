@@ -64,7 +64,7 @@ class Source:
     """A camera as a video source, and as an audio source where it has audio that the principal may hear.
 
     width, height, frame_rate: of the main stream, or of the first that is known
-    use_count: profiles that share it
+    use_count, audio_use_count: profiles that share it
     """
 
     token: str
@@ -74,6 +74,7 @@ class Source:
     frame_rate: Fraction
     audio: AudioFacts | None
     use_count: int
+    audio_use_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ class _CameraView:
             video.frame_rate if video else UNKNOWN_FRAME_RATE,
             next((stream.audio for stream in streams if stream.audio), None) if audible else None,
             len(streams),
+            sum(stream.audio is not None for stream in streams),
         )
         return SeenCamera(source, tuple(self._profile(source, stream, audible=audible) for stream in streams))
 
@@ -239,9 +241,18 @@ class _StreamView:
         """Looks at the hub; whether a fact changed."""
         hub = self.stream.hub
         measured: StreamStatistics = hub.statistics
-        # Three calls without short cut: each keeps its own value.
-        moved = self._bitrate_bps.moved(measured.bitrate_bps)
-        moved |= self._frame_rate_mhz.moved(int(measured.frame_rate * 1000))
+        bitrate, frame_rate_mhz = measured.bitrate_bps, int(measured.frame_rate * 1000)
+        # The usual case, for a thousand streams in a millisecond; the calls below say the same.
+        if (
+            hub.tracks is self._tracks
+            and self._bitrate_bps.low <= bitrate <= self._bitrate_bps.high
+            and self._frame_rate_mhz.low <= frame_rate_mhz <= self._frame_rate_mhz.high
+            and self._gop_length.low <= measured.gop_length <= self._gop_length.high
+        ):
+            return False
+        # Without short cut: each keeps its own value.
+        moved = self._bitrate_bps.moved(bitrate)
+        moved |= self._frame_rate_mhz.moved(frame_rate_mhz)
         moved |= self._gop_length.moved(measured.gop_length)
         if not moved and hub.tracks is self._tracks:
             return False
@@ -269,21 +280,21 @@ class _StreamView:
 
 
 class _Steady:
-    """A measured value that stays as told until it moved by more than `percent`; 0 is "not measured"."""
+    """A measured value that stays as told until it leaves `low` to `high`, `percent` around it; 0 is "not measured"."""
 
-    __slots__ = ("_high", "_low", "_percent", "value")
+    __slots__ = ("_percent", "high", "low", "value")
 
     def __init__(self, percent: int) -> None:
         self.value = 0
-        self._low = self._high = 0
+        self.low = self.high = 0
         self._percent = percent
 
     def moved(self, measured: int) -> bool:
         """Takes a new measurement; whether `value` changed with it."""
-        if self._low <= measured <= self._high or measured <= 0:
+        if self.low <= measured <= self.high or measured <= 0:
             return False
         slack = measured * self._percent // 100
-        self.value, self._low, self._high = measured, measured - slack, measured + slack
+        self.value, self.low, self.high = measured, measured - slack, measured + slack
         return True
 
 
