@@ -345,6 +345,8 @@ def _errors_as_sentences() -> Iterator[None]:
         _fail(str(error), WRONG)
     except BridgeError as error:
         _fail(str(error), FAILED)
+    except OSError as error:
+        _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part), FAILED)
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
@@ -495,7 +497,9 @@ def _print_rows(rows: Sequence[dict[str, object]], as_json: bool, columns: tuple
 
 
 def _cell(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """In words, on one line: reasons may carry what a peer sent."""
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "".join(one if one.isprintable() else " " for one in text)
 
 
 def _say(text: str) -> None:

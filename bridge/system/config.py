@@ -217,9 +217,7 @@ def _host(text: str) -> str:
     if text and not (
         len(text) <= 253 and text.isascii() and text.isprintable() and not set(text) & set(' /@?#[]"\\<>')
     ):
-        raise ExpectedError(
-            'a host name or address without scheme and port, or "" for the address that the client called'
-        )
+        raise ExpectedError('a host name or address without scheme and port, or "" for what the client called')
     return text
 
 

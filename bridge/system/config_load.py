@@ -36,7 +36,7 @@ _KINDS = {
     "tuple_type": "a list, [ ... ]",
     "model_type": "a table",
     "path_type": "a path in quotes",
-    "is_instance_of": "a text in quotes",
+    "is_instance_of": "a path in quotes",
 }
 
 

@@ -1,9 +1,9 @@
 """Slows down who guesses passwords. Pure: `now` is an argument.
 
 After `burst` failures each try waits for `pause_ns`, and every `pause_ns` one failure is forgotten: the generic cell
-rate algorithm (ITU-T I.371), one integer a key. Two keys count: the pair of address and user, and the address alone with
-ADDRESS_FACTOR times the burst, so that trying many names from one address is slow too. The user alone is no key: anybody
-could lock him out then.
+rate algorithm (ITU-T I.371), one integer a key. Two keys count: the pair of address and user, and the address alone
+with ADDRESS_FACTOR times the burst, so that trying many names from one address is slow too. The user alone is no key:
+anybody could lock him out then.
 
 A pair that logged in correctly is not held up by what others do at its address (many clients sit behind one NAT).
 Doors ask before they look at the password, and answer as for a wrong one while locked. A digest challenge without
