@@ -150,7 +150,8 @@ def _well_formed(credentials: DigestCredentials, algorithm: Algorithm) -> bool:
     if not wire.is_hex(credentials.response, digits):
         return False
     if credentials.qop:
-        return credentials.qop.lower() == "auth" and bool(credentials.nc) and bool(credentials.cnonce)
+        counted = wire.is_hex(credentials.nc, len(credentials.nc))  # eight digits by the RFC; shorter ones are seen
+        return credentials.qop.lower() == "auth" and counted and bool(credentials.cnonce)
     return True
 
 

@@ -320,8 +320,7 @@ class Reader:
             self._searched = max(0, len(data) - start - 2)
             self._need = len(data) - start + 1
             return 0
-        head = data[start : found.start() + 1].rstrip(b"\r\n")
-        message, size = self._parse_head(head)
+        message, size = self._parse_head(data[start : found.end()])
         end = found.end() + size
         if end > len(data):
             self._searched = found.start() - start
@@ -344,12 +343,13 @@ class Reader:
             )
 
     def _parse_head(self, head: bytes) -> tuple[Request | Response, int]:
-        """A head without the blank line -> message without body, and the size of its body."""
+        """A head with its blank line -> message without body, and the size of its body."""
+        if self._limits.bare_newline is BareNewline.REFUSE and _BARE_LF.search(head):
+            raise RemoteProtocolError("a line ends in LF without CR", clause="RFC 2326 4", status=400)
+        head = head.rstrip(b"\r\n")
         bad = _BAD_IN_HEAD.search(head)
         if bad:
             raise RemoteProtocolError(f"byte {bad[0]!r} in the head of a message", clause="RFC 2326 4", status=400)
-        if self._limits.bare_newline is BareNewline.REFUSE and _BARE_LF.search(head):
-            raise RemoteProtocolError("a line ends in LF without CR", clause="RFC 2326 4", status=400)
         try:
             text = head.decode("utf-8")
         except UnicodeDecodeError:
