@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bridge.media.outbox import Flow, Tally
+from bridge.media.packets import Run
 
 Address = tuple[Any, ...]
 """A socket address as the kernel takes it: (host, port) or (host, port, flow info, scope)."""
-
-Run = tuple[int, bytes]
-"""(segment size, RTP packets of that size one after the other, the last of which may be shorter)."""
 
 
 class MediaWriter(Protocol):
@@ -36,7 +34,9 @@ class MediaWriter(Protocol):
         tally: what is counted up by `packets` and `octets` (of payload) once the unit has gone out
         """
 
-    def interrupted(self, flow: Flow, tally: Tally, data: bytes, sent: int, key: bool, packets: int, octets: int) -> None:
+    def interrupted(
+        self, flow: Flow, tally: Tally, data: bytes, sent: int, key: bool, packets: int, octets: int
+    ) -> None:
         """`direct` took only the first `sent` bytes of a unit: the rest must go out before anything else."""
 
     def failed(self, error: OSError) -> None:
