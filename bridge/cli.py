@@ -95,9 +95,9 @@ def serve(
     with _errors_as_sentences():
         loaded = _load(config)
         _set_up_logs(log_format, log_level)
-        from bridge import app as service
+        from bridge.app import serve as serve_until_told
 
-        code = service.serve(loaded, config)
+        code = serve_until_told(loaded, config)
     raise typer.Exit(code)
 
 
@@ -117,9 +117,9 @@ def demo(
             _note("demo: --config is not read, the demo brings its own configuration")
         wanted = parse_ports(ports)
         _set_up_logs(log_format, log_level)
-        from bridge import app as service
+        from bridge.app import demo as demonstrate
 
-        code = service.demo(data, wanted, cameras, bind or None)
+        code = demonstrate(data, wanted, cameras, bind or None)
     raise typer.Exit(code)
 
 

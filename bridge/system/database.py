@@ -22,6 +22,7 @@ from bridge.base.errors import BridgeError
 from bridge.system import schema
 
 DATABASE_FILE = "config.db"
+LOCK_FILE = ".config.db.lock"
 BUSY_TIMEOUT_MS = 10_000
 QUEUE_DEPTH = 10_000
 BATCH_ROWS = 1_000
@@ -203,8 +204,11 @@ def open_database(data: Path) -> Database:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One process at a time opens and migrates. The lock is the kernel's: it ends with its process."""
-    descriptor = os.open(path.parent, os.O_RDONLY)
+    """One process at a time opens and migrates. The lock is the kernel's: it ends with its process.
+
+    On a file of its own: SQLite locks the database itself, and the running service may lock the folder.
+    """
+    descriptor = os.open(path.with_name(LOCK_FILE), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -298,4 +302,5 @@ def _sentence(path: Path, error: BaseException | None) -> str:
 
 
 def _damaged(path: Path, detail: str) -> str:
+    detail = " ".join(detail.replace("*** in database main ***", "").split())
     return f"{path} is damaged ({detail}): restore it from a backup, or move it away to start with an empty one"

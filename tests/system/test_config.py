@@ -57,9 +57,7 @@ def test_every_key_is_documented_and_no_other(path):
 
 @pytest.mark.parametrize("path", [path for path in tables(Config) if path])
 def test_documented_defaults_are_the_defaults(path):
-    defaults = {
-        key: tomllib.loads(f"x = {text}")["x"] for key, text in documented()[heading(path)].items() if text
-    }
+    defaults = {key: tomllib.loads(f"x = {text}")["x"] for key, text in documented()[heading(path)].items() if text}
     required = {
         CameraConfig: {"id": "a", "url": "rtsp://h/"},
         UserConfig: {"name": "a", "password": "x"},
