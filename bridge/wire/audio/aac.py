@@ -119,12 +119,11 @@ class Depacketizer:
         if end - start < 2:
             return
         count, rest = divmod(packet[start] << 8 | packet[start + 1], SIZE_BITS + INDEX_BITS)
-        at = start + 2
-        data = at + 2 * count
+        data = start + 2 + 2 * count
         if rest or not count or data > end:
             self._refuse()
             return
-        while at < data:
+        for at in range(start + 2, data, 2):
             size, index = divmod(packet[at] << 8 | packet[at + 1], 1 << INDEX_BITS)
             if index or not size:
                 self._refuse()
@@ -136,7 +135,6 @@ class Depacketizer:
             else:
                 # Only a frame alone in its packet may go on in the next (RFC 3640 3.2.3).
                 self._refuse()
-            at += 2
             data += size
             timestamp = timestamp + self._frame_ticks & _TIMESTAMP_MASK
 
