@@ -221,9 +221,9 @@ class Connection:
         return self._advance(now)
 
     def accept_play(
-        self, starts: Mapping[int, tuple[int, int | None]], now: MonotonicNs, *headers: tuple[str, str]
+        self, starts: Mapping[int, tuple[int | None, int | None]], now: MonotonicNs, *headers: tuple[str, str]
     ) -> list[Event]:
-        """Answer to PlayRequested. starts: track -> sequence number and RTP time of its first packet (None: not known).
+        """Answer to PlayRequested. starts: track -> sequence number and RTP time of its first packet; None: unknown.
 
         headers: what replay adds (`Scale`, `Range`); live says `Range: npt=now-` by itself.
         """

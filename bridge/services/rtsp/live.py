@@ -1,0 +1,181 @@
+"""Live addresses: `/live/<camera>[/<stream>]` -> what a principal may have of that stream, and its shared RTP.
+
+There is one `RtpStream` per hub, made when its first viewer asks and kept while the catalogue has the stream.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall
+
+from bridge.base.media import Medium, Track
+from bridge.base.time import NS_PER_S, Clock
+from bridge.dialogue.rtsp_presentation import OfferedTrack, control_of
+from bridge.media.hub import Hub, Subscriber
+from bridge.media.rtp_stream import RtpStream
+from bridge.system.access import Action, Gatekeeper, Principal
+from bridge.system.catalogue import Catalogue, LiveStream
+from bridge.wire.payload import media_for_track
+
+PREFIX = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class LivePresentation:
+    """One stream as one principal may have it; see `bridge.dialogue.rtsp_presentation.Presentation`.
+
+    audio: whether he may hear it
+    """
+
+    camera_id: str
+    title: str
+    stream: LiveStream
+    rtp: RtpStream
+    audio: bool
+    live: bool = True
+    range: str = "npt=now-"
+
+    @property
+    def path(self) -> str:
+        """With the stream's name, also when the client left it out."""
+        return f"/{PREFIX}/{self.camera_id}/{self.stream.name}"
+
+    def tracks(self) -> list[OfferedTrack]:
+        """The hub's tracks, in its order and under its numbers."""
+        return [
+            OfferedTrack(
+                number,
+                media_for_track(track, self.rtp.payload_type(number), control_of(number)),
+                self.rtp.ssrc(number),
+            )
+            for number, track in enumerate(self.stream.hub.tracks)
+            if self.audio or track.medium is not Medium.AUDIO
+        ]
+
+
+class LiveStreams:
+    """The live streams that the catalogue has, as the RTSP door serves them."""
+
+    def __init__(
+        self,
+        reactor: Any,  # provides IReactorTime; test clocks provide no more
+        clock: Clock,
+        catalogue: Catalogue,
+        gatekeeper: Gatekeeper,
+        make_rtp: Callable[[Hub, Callable[[], object]], RtpStream],
+    ) -> None:
+        """make_rtp: (hub, wake) -> its RtpStream; `wake` is to be called when its next timeout has become earlier."""
+        self._reactor = reactor
+        self._clock = clock
+        self._catalogue = catalogue
+        self._gatekeeper = gatekeeper
+        self._make_rtp = make_rtp
+        self._timed: dict[Hub, _TimedStream] = {}
+
+    def find(self, principal: Principal, path: str) -> LivePresentation | None:
+        """What `path` is for him; None when there is no such thing, or when he may not know of it."""
+        parts = path.split("/")
+        if len(parts) not in (3, 4) or parts[0] or parts[1] != PREFIX:
+            return None
+        camera = self._catalogue.camera(parts[2])
+        stream = camera.stream(parts[3] if len(parts) == 4 else "") if camera else None
+        if camera is None or stream is None or not self._gatekeeper.may(principal, Action.LIVE, camera.id):
+            return None
+        audio = self._gatekeeper.may(principal, Action.AUDIO, camera.id)
+        return LivePresentation(camera.id, camera.name, stream, self._rtp_of(stream.hub), audio)
+
+    def knows(self, path: str) -> str | None:
+        """The camera that `path` is about, whoever asks: for the audit."""
+        parts = path.split("/")
+        camera = self._catalogue.camera(parts[2]) if len(parts) > 2 and parts[1] == PREFIX else None
+        return camera.id if camera else None
+
+    def prune(self) -> None:
+        """Ends the RTP of streams that the catalogue has no more."""
+        kept = {stream.hub for camera in self._catalogue.cameras() for stream in camera.streams}
+        for hub in [hub for hub in self._timed if hub not in kept]:
+            self._timed.pop(hub).close()
+
+    def close(self) -> None:
+        """Ends the RTP of all."""
+        for timed in self._timed.values():
+            timed.close()
+        self._timed.clear()
+
+    def _rtp_of(self, hub: Hub) -> RtpStream:
+        timed = self._timed.get(hub)
+        if timed is None:
+            timed = _TimedStream(self._reactor, self._clock, lambda wake: self._make_rtp(hub, wake))
+            self._timed[hub] = timed
+        return timed.rtp
+
+
+class _TimedStream:
+    """An RtpStream and the one timer that it needs."""
+
+    def __init__(
+        self,
+        reactor: Any,  # see LiveStreams
+        clock: Clock,
+        make: Callable[[Callable[[], object]], RtpStream],
+    ) -> None:
+        self._reactor = reactor
+        self._clock = clock
+        self._call: IDelayedCall | None = None
+        self._made = False
+        self.rtp = make(self.wake)
+        self._made = True
+        self.wake()
+
+    def wake(self) -> None:
+        """The next timeout may have moved."""
+        if not self._made:
+            return
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        due = self.rtp.next_timeout()
+        self._call = None
+        if due is not None:
+            self._call = self._reactor.callLater(max(0, due - self._clock.monotonic_ns()) / NS_PER_S, self._expired)
+
+    def close(self) -> None:
+        """Ends all its viewers."""
+        self.rtp.close(self._clock.monotonic_ns())
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
+
+    def _expired(self) -> None:
+        self._call = None
+        self.rtp.on_timeout(self._clock.monotonic_ns())
+        if self._call is None:
+            self.wake()
+
+
+class TracksWatch(Subscriber):
+    """Calls `done` once: when the tracks of a hub are known, or after `wait_s`. Keeps nothing of what it sees."""
+
+    def __init__(self, reactor: Any, hub: Hub, wait_s: float, done: Callable[[], object]) -> None:  # see LiveStreams
+        self._hub = hub
+        self._done = done
+        self._call = reactor.callLater(wait_s, self._finish)
+        hub.subscribe(self)
+
+    def on_access_unit(self, unit: object) -> None:
+        """Not our business."""
+
+    def on_tracks(self, tracks: tuple[Track, ...]) -> None:
+        """They are known: `done` is called in a moment, for the hub is in the middle of telling everybody."""
+        if tracks and self._call.active():
+            self._call.reset(0)
+
+    def cancel(self) -> None:
+        """Nobody waits any more."""
+        self._hub.unsubscribe(self)
+        if self._call.active():
+            self._call.cancel()
+
+    def _finish(self) -> None:
+        self.cancel()
+        self._done()

@@ -1,0 +1,348 @@
+"""The RTSP door: listens, counts, and holds what outlives a connection - sessions, viewers, who may do what.
+
+The conversation itself is `dialogue/rtsp_server`; which addresses lead to which camera is `live`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall
+
+from bridge.base.errors import LocalProtocolError
+from bridge.base.time import NS_PER_S, Clock, MonotonicNs
+from bridge.dialogue.digest import DigestAuthenticator
+from bridge.dialogue.rtsp_login import Login
+from bridge.dialogue.rtsp_presentation import Presentation
+from bridge.dialogue.rtsp_server import Connection, ServerSide
+from bridge.dialogue.rtsp_server_events import PortsWanted
+from bridge.dialogue.rtsp_session import Session, Sessions
+from bridge.dialogue.rtsp_states import State
+from bridge.media.hub import Hub
+from bridge.media.rtp_stream import RtpStream
+from bridge.services.rtsp.connection import RtspConnection
+from bridge.services.rtsp.listening import listen_tcp
+from bridge.services.rtsp.live import LivePresentation, LiveStreams
+from bridge.services.rtsp.udp import UdpSender
+from bridge.services.rtsp.viewer import Viewer
+from bridge.system.access import Gatekeeper, Principal
+from bridge.system.audit import Audit
+from bridge.system.catalogue import Catalogue
+from bridge.system.lockout import Lockout
+
+DOOR = "rtsp"
+REALM = "Open Network Bridge"
+CLOSE_GRACE_S = 1.0
+TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RtspLimits:
+    """Bounds of the door. What is beyond `connections` is closed at once, beyond `sessions` answered 453."""
+
+    connections: int = 1000
+    connections_per_address: int = 500
+    sessions: int = 1000
+    sessions_per_connection: int = 8
+    session_timeout_s: int = 60
+    request_timeout_s: int = 10
+    idle_timeout_s: int = 60
+    tracks_wait_s: int = 5
+    packet_bytes: int = 1400
+
+
+@dataclass(slots=True)
+class RtspStatistics:
+    """What the door has counted since it was made; connections, sessions and viewers are those of now."""
+
+    connections: int = 0
+    sessions: int = 0
+    viewers: int = 0
+    connections_accepted: int = 0
+    connections_refused: int = 0
+    sessions_made: int = 0
+    sessions_timed_out: int = 0
+    plays: int = 0
+    login_failures: int = 0
+    protocol_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Who may log in. principal_of, secret_of: by name; None: nobody, or not at this door.
+
+    anonymous: when given, nobody is asked for a password and all act as this one (simulated cameras)
+    """
+
+    principal_of: Callable[[str], Principal | None]
+    secret_of: Callable[[str], str | None]
+    lockout: Lockout
+    anonymous: Principal | None = None
+
+
+class RtspServer(Factory):
+    """See the module. One instance serves one catalogue on any number of addresses and ports."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: Any,  # provides IReactorTime and IReactorSocket; test reactors provide parts of it
+        clock: Clock,
+        catalogue: Catalogue,
+        gatekeeper: Gatekeeper,
+        accounts: Accounts,
+        audit: Audit,
+        random_bytes: Callable[[int], bytes],
+        *,
+        hosts: Sequence[str] = ("0.0.0.0", "::"),  # noqa: S104 - the configuration's default
+        limits: RtspLimits = RtspLimits(),
+        udp: UdpSender | None = None,
+        make_rtp: Callable[[Hub, Callable[[], object]], RtpStream] | None = None,
+    ) -> None:
+        """udp, make_rtp: for tests; usually made here. hosts: addresses of ours to listen on, for TCP and for UDP."""
+        self.reactor = reactor
+        self.clock = clock
+        self.limits = limits
+        self.statistics = RtspStatistics()
+        self._accounts = accounts
+        self._audit = audit
+        self._hosts = tuple(hosts)
+        self._udp = udp
+        self._log = structlog.get_logger()
+        self._ports: list[IListeningPort] = []
+        self._connections: set[RtspConnection] = set()
+        self._addresses: Counter[str] = Counter()
+        self._viewers: dict[str, Viewer] = {}
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = reactor
+        self._closed: Deferred[None] | None = None
+        self.live = LiveStreams(
+            reactor,
+            clock,
+            catalogue,
+            gatekeeper,
+            make_rtp or (lambda hub, wake: RtpStream(hub, clock, random_bytes, limits.packet_bytes, wake=wake)),
+        )
+        sessions = Sessions(random_bytes, timeout_s=limits.session_timeout_s, max_sessions=limits.sessions)
+        login = None
+        if accounts.anonymous is None:
+            login = Login(
+                DigestAuthenticator(REALM, random_bytes(32)), self._secret_of, random_bytes, self._is_locked_out
+            )
+        self.side = ServerSide(
+            sessions,
+            self._find,
+            login,
+            sessions_per_connection=limits.sessions_per_connection,
+            idle_ns=limits.idle_timeout_s * NS_PER_S,
+            request_ns=limits.request_timeout_s * NS_PER_S,
+        )
+        catalogue.watch(self.recheck)
+
+    # Doors open and close
+
+    def listen(self, port: int) -> int:
+        """Opens the door on every host; -> the port (the system's choice for 0). Raises CannotListenError."""
+        ports = listen_tcp(self.reactor, self, self._hosts, port)
+        self._ports += ports
+        if self._udp is None:
+            self._udp = UdpSender(self.reactor, self._hosts, on_report=self.heard)
+        if not self._ticker.running:
+            self._ticker.start(TICK_S, now=False)
+        return int(getattr(ports[0].getHost(), "port", 0))
+
+    def close(self) -> Deferred[None]:
+        """No new connections, every session ends, connections are closed; fires when all of them are gone."""
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        ports, self._ports = self._ports, []
+        for port in ports:
+            await maybeDeferred(port.stopListening)
+        for session in self.side.sessions:
+            self._end(session, "shutdown")
+        self.live.close()
+        for connection in tuple(self._connections):
+            connection.writer.lose()
+        if self._connections:
+            self._closed = Deferred()
+            grace = self.reactor.callLater(CLOSE_GRACE_S, self._abort_connections)
+            await self._closed
+            if grace.active():
+                grace.cancel()
+        if self._ticker.running:
+            self._ticker.stop()
+        if self._udp is not None:
+            self._udp.close()
+            self._udp = None
+
+    def buildProtocol(self, addr: IAddress | None) -> RtspConnection | None:  # noqa: N802 - Twisted's name
+        """A connection, or None beyond the limits: Twisted closes it then."""
+        host = str(getattr(addr, "host", ""))
+        limits = self.limits
+        if len(self._connections) >= limits.connections or self._addresses[host] >= limits.connections_per_address:
+            self.statistics.connections_refused += 1
+            return None
+        return RtspConnection(self)
+
+    def connected(self, connection: RtspConnection) -> None:
+        """It has a transport."""
+        self._connections.add(connection)
+        self._addresses[connection.peer_host] += 1
+        self.statistics.connections_accepted += 1
+        self.statistics.connections = len(self._connections)
+
+    def disconnected(self, connection: RtspConnection) -> None:
+        """It is gone."""
+        self._connections.discard(connection)
+        self._addresses[connection.peer_host] -= 1
+        self._addresses += Counter()  # drops what stands at zero
+        self.statistics.connections = len(self._connections)
+        if self._closed is not None and not self._connections and not self._closed.called:
+            self._closed.callback(None)
+
+    # Rights
+
+    def recheck(self) -> None:
+        """Cameras or rights have changed: ends the sessions that would not be allowed any more."""
+        for session in self.side.sessions:
+            now_allowed = self._find(session.user, session.presentation.path)
+            before = session.presentation
+            if (
+                not isinstance(now_allowed, LivePresentation)
+                or not isinstance(before, LivePresentation)
+                or now_allowed.stream.hub is not before.stream.hub
+                or now_allowed.audio < before.audio
+            ):
+                self._end(session, "no longer allowed or no longer there")
+        self.live.prune()
+
+    def logged_in(self, user: str, connection: RtspConnection) -> None:
+        """A user has proven himself."""
+        self._accounts.lockout.succeeded(connection.peer_host, user, self.clock.monotonic_ns())
+
+    def login_failed(self, user: str, connection: RtspConnection) -> None:
+        """A wrong password, or a user who is not there."""
+        self.statistics.login_failures += 1
+        self._accounts.lockout.failed(connection.peer_host, user, self.clock.monotonic_ns())
+        self._note(user, "login", DOOR, "refused", connection.peer)
+
+    def not_found(self, user: str, path: str, connection: RtspConnection) -> None:
+        """A camera that is there, but not for him, goes into the audit."""
+        camera_id = self.live.knows(path)
+        if camera_id:
+            self._note(user, "live.play", camera_id, "refused", connection.peer)
+
+    def _principal_of(self, user: str) -> Principal | None:
+        if self._accounts.anonymous is not None:
+            return self._accounts.anonymous
+        principal = self._accounts.principal_of(user)
+        return principal if principal and (not principal.doors or DOOR in principal.doors) else None
+
+    def _secret_of(self, user: str) -> str | None:
+        return self._accounts.secret_of(user) if self._principal_of(user) else None
+
+    def _is_locked_out(self, address: str, user: str) -> bool:
+        return self._accounts.lockout.locked(address, user, self.clock.monotonic_ns())
+
+    def _find(self, user: str, path: str) -> Presentation | None:
+        principal = self._principal_of(user)
+        return self.live.find(principal, path) if principal else None
+
+    # Viewers
+
+    def give_ports(self, event: PortsWanted, connection: RtspConnection) -> tuple[int, int] | None:
+        """A pair of ours for a track by UDP; None: there is none of that family."""
+        ports = self._udp.ports_for(connection.local_host, connection.peer_host) if self._udp else None
+        if ports is None:
+            return None
+        self._viewer(event.session, connection).give_ports(event.track, ports)
+        return ports.ports
+
+    def play(self, session: Session, connection: RtspConnection) -> Mapping[int, tuple[int | None, int | None]]:
+        """The start points of its playback."""
+        viewer = self._viewer(session, connection)
+        return viewer.play(connection.writer, lambda reason: self._end(session, reason), self.clock.monotonic_ns())
+
+    def begin(self, session: Session, now: MonotonicNs) -> None:
+        """Its PLAY was answered."""
+        viewer = self._viewers.get(session.id)
+        if viewer is not None and not viewer.started:
+            viewer.begin(now)
+            self.statistics.plays += 1
+            self._note(session.user, "live.play", viewer.presentation.camera_id, "ok", viewer.peer)
+
+    def pause(self, session: Session, now: MonotonicNs) -> None:
+        """No media until the next PLAY."""
+        if (viewer := self._viewers.get(session.id)) is not None:
+            viewer.pause(now)
+
+    def stop_track(self, session: Session, track: int, now: MonotonicNs) -> None:
+        """One of its tracks was torn down or set up anew."""
+        if (viewer := self._viewers.get(session.id)) is not None:
+            viewer.stop_track(track, now)
+
+    def session_ended(self, session: Session, reason: str) -> None:
+        """It is out of the table."""
+        viewer = self._viewers.pop(session.id, None)
+        if viewer is not None:
+            viewer.stop(self.clock.monotonic_ns())
+            if viewer.played:
+                self._note(session.user, "live.stop", viewer.presentation.camera_id, reason, viewer.peer)
+
+    def plays(self, dialogue: Connection) -> bool:
+        """Whether media flow on that connection."""
+        return any(session.interleaved and session.state is State.PLAYING for session in dialogue.sessions())
+
+    def heard(self, host: str, port: int) -> None:
+        """A client's RTCP came by UDP: a sign of life of the session that it belongs to."""
+        for viewer in self._viewers.values():
+            if viewer.hears(host, port):
+                self.side.sessions.touch(viewer.session, self.clock.monotonic_ns())
+
+    def _viewer(self, session: Session, connection: RtspConnection) -> Viewer:
+        viewer = self._viewers.get(session.id)
+        if viewer is None:
+            presentation = session.presentation
+            if not isinstance(presentation, LivePresentation):
+                raise LocalProtocolError(f"{presentation.path} is not live")
+            principal = self._principal_of(session.user)
+            viewer = self._viewers[session.id] = Viewer(
+                session,
+                presentation,
+                peer=connection.peer,
+                fast_start=principal is None or principal.fast_start,
+            )
+        return viewer
+
+    def _end(self, session: Session, reason: str) -> None:
+        """Ends a session from our side; a connection that its media travelled in has no use any more."""
+        self.side.sessions.end(session)
+        self.session_ended(session, reason)
+        if session.interleaved:
+            for connection in self._connections:
+                if connection.dialogue is session.connection:
+                    connection.writer.lose()
+
+    def _tick(self) -> None:
+        now = self.clock.monotonic_ns()
+        for session in self.side.sessions.on_timeout(now):
+            self.statistics.sessions_timed_out += 1
+            self.session_ended(session, "timeout")
+        for connection in tuple(self._connections):
+            connection.tick(now)
+        self.statistics.sessions = len(self.side.sessions)
+        self.statistics.viewers = sum(viewer.started for viewer in self._viewers.values())
+
+    def _abort_connections(self) -> None:
+        for connection in tuple(self._connections):
+            connection.abort()
+
+    def _note(self, user: str, action: str, subject: str, outcome: str, peer: str) -> None:
+        self._audit(user, action, subject, outcome, peer, self.clock.utc_ns())
