@@ -164,7 +164,8 @@ def test_refusals_are_one_sentence(folder, arguments, typed, code, sentence):
 @pytest.mark.parametrize(
     "arguments",
     [["nonsense"], ["serve", "--nonsense"], ["demo", "--ports", "tv=1"], ["demo", "--ports", "rtsp=x"],
-     ["demo", "--ports", "rtsp"], ["demo", "--cameras", "many"], ["users", "add", "bob", "--grant", "ptz"], ["serve", "--log-format", "xml"]],
+     ["demo", "--ports", "rtsp"], ["demo", "--cameras", "many"], ["users", "add", "bob", "--grant", "ptz"],
+     ["serve", "--log-format", "xml"]],
 )  # fmt: skip
 def test_wrong_usage_is_2(folder, arguments):
     assert onb(*arguments).exit_code == 2

@@ -12,6 +12,9 @@ from bridge.system.config import DOORS, Config, Ports, Recording, default_stream
 from bridge.system.config_values import ExpectedError, parse_port_range
 
 KeyPath = tuple[str | int, ...]
+UNSERVED_DOORS = ("onvif_tls", "rtsps", "https")
+"""Doors that wait for TLS; `warnings` names them when the file opens one (their defaults are passed over)."""
+
 _DEFAULT_BIND = ("0.0.0.0", "::")  # noqa: S104 - the contract's default
 
 
@@ -204,7 +207,7 @@ def warnings(config: Config) -> list[str]:
     """What is configured and sound, but not served by this version; and what is probably not meant. One line each."""
     lines = [
         f"ports.{door} = {config.port_of(door)} is configured, but this version does not serve it"
-        for door in ("onvif_tls", "rtsps", "http", "https")
+        for door in UNSERVED_DOORS
         if door in config.ports.model_fields_set and config.port_of(door)
     ]
     if config.ports.push is not None:
