@@ -9,13 +9,15 @@ class RemoteProtocolError(BridgeError):
     """The peer broke a rule of its protocol.
 
     `clause` names the rule (`RFC 2326 12.17`); `status` is the reply that suits it in the protocol's own numbers
-    (0: the connection is beyond replies and should be closed).
+    (0: the connection is beyond replies and should be closed). `cseq` is the number of the RTSP message, as it was
+    written, where one could be read: replies carry it.
     """
 
-    def __init__(self, message: str, *, clause: str = "", status: int = 0) -> None:
+    def __init__(self, message: str, *, clause: str = "", status: int = 0, cseq: str = "") -> None:
         super().__init__(f"{message} ({clause})" if clause else message)
         self.clause = clause
         self.status = status
+        self.cseq = cseq
 
 
 class LocalProtocolError(BridgeError):

@@ -258,7 +258,9 @@ class Connection:
             item = self._pending.popleft()
             if isinstance(item, RemoteProtocolError):
                 if item.status:
-                    self._events.append(Send(Response(item.status).encode()))
+                    fields = [("CSeq", item.cseq)] if item.cseq else []
+                    fields.append(("Server", self._side.name))
+                    self._events.append(Send(Response(item.status, headers=Headers(fields)).encode()))
                 self._close(str(item))
             else:
                 self._perform(_Exchange(item, read_target(item.uri, self._root, self._described_path)), now)

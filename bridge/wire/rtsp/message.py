@@ -224,6 +224,7 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _BAD_IN_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
+_CSEQ = re.compile(rb"^CSeq[ \t]*:[ \t]*(\d{1,10})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _LINE_END = re.compile(r"\r?\n")
 _STATUS_LINE = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})[ \t]+(\d{3})(?:[ \t]+(.*))?", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})", re.ASCII | re.IGNORECASE)
@@ -256,6 +257,11 @@ class Reader:
         self._need = 0  # bytes that the tail must hold before it is worth another look
         self._searched = 0  # bytes of an unfinished head known not to hold its end
         self._usable = True
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the bytes so far end inside a message or frame."""
+        return bool(self._tail)
 
     def feed(self, data: bytes) -> None:
         """The next bytes. Raises RemoteProtocolError; its status is the reply to give before closing (0: none)."""
@@ -320,7 +326,14 @@ class Reader:
             self._searched = max(0, len(data) - start - 2)
             self._need = len(data) - start + 1
             return 0
-        message, size = self._parse_head(data[start : found.end()])
+        head = data[start : found.end()]
+        try:
+            message, size = self._parse_head(head)
+        except RemoteProtocolError as error:
+            number = _CSEQ.search(head)
+            if number:
+                error.cseq = number[1].decode("ascii")
+            raise
         end = found.end() + size
         if end > len(data):
             self._searched = found.start() - start
