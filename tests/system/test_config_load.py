@@ -303,3 +303,19 @@ def test_no_fault_shows_a_secret(secret, other):
 def test_the_environment_is_that_of_the_process_unless_given(monkeypatch):
     monkeypatch.setitem(os.environ, "ONB_TEST_PASSWORD", "from the environment")
     assert read_user({"name": "x", "password": "${ONB_TEST_PASSWORD}"}).secret == "from the environment"
+
+
+@given(
+    st.text(st.sampled_from("\"'\\=[]{}\n\r\t, .#$"), max_size=6), st.text(st.sampled_from("\"'\\=]}\n "), max_size=6)
+)
+def test_no_sentence_about_broken_toml_shows_a_value(tmp_path_factory, before, after):
+    path = tmp_path_factory.getbasetemp() / "broken.toml"
+    path.write_text(f"[[user]]\nname = 'x'\npassword = {before}hunter2{after}\n")
+    try:
+        load(path, {})
+    except FaultyConfigurationError as error:
+        text = str(error)
+    else:
+        text = ""
+    assert "= hunter2" not in text
+    assert "unknown key" in text or "hunter2" not in text  # what stands left of a = is a key, and keys are shown
