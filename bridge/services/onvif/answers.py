@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from bridge.services.onvif.addresses import bracketed
 from bridge.services.onvif.call import Answer, Call
 from bridge.services.onvif.profiles import Profile, Source
 from bridge.wire.soap.encoder import Rendered
@@ -72,7 +73,7 @@ def bounds_range(sources: list[Source]) -> Answer:
 
 def stream_url(call: Call, profile: Profile) -> str:
     """Where the profile plays, under the host that the client knows us by; at most MAX_URI octets."""
-    return _short(call, f"{call.rtsp_url(profile.path)}", f"rtsp://{{}}:{call.rtsp_port}{profile.path}")
+    return _short(call, call.rtsp_url(profile.path), f"rtsp://{{}}:{call.rtsp_port}{profile.path}")
 
 
 def snapshot_url(call: Call, profile: Profile) -> str:
@@ -85,5 +86,4 @@ def _short(call: Call, url: str, pattern: str) -> str:
     """A host name can be 253 octets long: then our address on this connection stands in for it."""
     if len(url.encode()) <= MAX_URI:
         return url
-    address = call.local_address
-    return pattern.format(f"[{address}]" if ":" in address else address)
+    return pattern.format(bracketed(call.local_address))

@@ -6,7 +6,7 @@ Follows ONVIF Core. Everything is told and nothing can be set: the host's settin
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface, ip_address
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
 from bridge.base.time import NS_PER_S
 from bridge.services.onvif.answers import Render
@@ -330,8 +330,11 @@ class Device:
         # Locally administered, and made of the identity, so that it stays.
         digits = self._identity.endpoint.replace("-", "")[-10:]
         mac = ":".join(["02", *(digits[i : i + 2] for i in range(0, 10, 2))])
-        family = IPv6Interface if ":" in call.local_address else IPv4Interface
-        return Interface("eth0", mac, 1500, True, (family(call.local_address),))
+        try:
+            addresses: tuple[IPv4Interface | IPv6Interface, ...] = (ip_interface(call.local_address.partition("%")[0]),)
+        except ValueError:
+            addresses = ()
+        return Interface("eth0", mac, 1500, True, addresses)
 
 
 def _date_and_time(moment: dt.datetime) -> Answer:

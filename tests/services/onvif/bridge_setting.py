@@ -1,0 +1,209 @@
+"""A bridge for tests of the ONVIF handlers: fixture cameras, users, and the whole service without a port."""
+
+import asyncio
+import functools
+import ipaddress
+import json
+from fractions import Fraction
+from types import SimpleNamespace
+
+from lxml import etree
+
+from bridge.base.media import Codec, Track
+from bridge.base.time import ManualClock
+from bridge.media.hub import Hub
+from bridge.services.onvif.addresses import PublicAddress
+from bridge.services.onvif.call import Call
+from bridge.services.onvif.device import Identity, Ports
+from bridge.services.onvif.host import HostFacts, Interface
+from bridge.services.onvif.policy import read_policies
+from bridge.services.onvif.profiles import Profiles
+from bridge.services.onvif.schemas import SERVICES, loader, schema_folder
+from bridge.services.onvif.served import SERVED, serve
+from bridge.services.onvif.service import OnvifService, Post
+from bridge.system.access import Action, Gatekeeper, Grant, Principal, Role
+from bridge.system.catalogue import Camera, Catalogue, LiveStream
+from bridge.wire.scopes import device_scopes
+from bridge.wire.soap.schema import Schemas
+
+SOAP = "http://www.w3.org/2003/05/soap-envelope"
+TT = "{http://www.onvif.org/ver10/schema}"
+
+ADMIN = Principal.with_role("admin", Role.ADMINISTRATOR)
+OPERATOR = Principal.with_role("operator", Role.OPERATOR)
+VIEWER = Principal.with_role("viewer", Role.VIEWER)
+GATE_ONLY = Principal.with_role("gate-only", Role.OPERATOR, ["gate"])
+YARD_ONLY = Principal.with_role("yard-only", Role.OPERATOR, ["yard"])
+DEAF = Principal("deaf", Role.OPERATOR, (Grant(("*",), frozenset({Action.LIVE})),))
+NOBODY = Principal("nobody", Role.OPERATOR, ())
+
+USERS = (ADMIN, OPERATOR, VIEWER, GATE_ONLY, YARD_ONLY, DEAF, NOBODY)
+
+SPS_HIGH = bytes.fromhex("67640028acd940780227e5c05a808080a0000003002000000651e30632c0")
+SPS_BASELINE = bytes.fromhex("6742c01ed900a0b7")
+SPS_H265 = bytes.fromhex("420101016000000300b0000003000003005da00280802d165ba4932e08")
+
+H264_MAIN = Track(
+    Codec.H264, 90_000, parameter_sets=(SPS_HIGH, b"\x68\xee"), width=1920, height=1080, frame_rate=Fraction(25)
+)
+H264_SUB = Track(
+    Codec.H264, 90_000, parameter_sets=(SPS_BASELINE, b"\x68\xce"), width=640, height=360, frame_rate=Fraction(15)
+)
+H264_MIDDLE = Track(Codec.H264, 90_000, parameter_sets=(SPS_BASELINE,), width=1280, height=720)
+H265_MAIN = Track(Codec.H265, 90_000, parameter_sets=(b"\x40\x01", SPS_H265, b"\x44\x01"), width=3840, height=2160)
+AAC = Track(Codec.AAC, 16_000, channels=1, config=bytes.fromhex("1408"))
+PCMU = Track(Codec.PCMU, 8_000)
+
+FACTS = HostFacts(
+    hostname="onb-host",
+    interfaces=(
+        Interface(
+            "eth0",
+            "02:42:ac:11:00:02",
+            1500,
+            True,
+            (
+                ipaddress.IPv4Interface("192.0.2.5/24"),
+                ipaddress.IPv6Interface("2001:db8::5/64"),
+                ipaddress.IPv6Interface("fe80::5/64"),
+            ),
+        ),
+    ),
+    search_domains=("example.net",),
+    name_servers=("192.0.2.53", "2001:db8::53"),
+    gateways=("192.0.2.1", "fe80::1"),
+    time_servers=("192.0.2.123", "ntp.example.net"),
+    posix_tz="CET-1CEST,M3.5.0,M10.5.0/3",
+)
+
+IDENTITY = Identity(
+    "The maker", "Open Network Bridge", "0.1.0", "SN-1", "onb", "urn:uuid:6f9c6a0e-31a6-4e0b-9c7c-0f4a6b1d2e3f"
+)
+
+
+def stream(camera_id, name, *tracks, **measured):
+    hub = Hub(f"{camera_id}/{name}", ManualClock())
+    hub.tracks = tracks
+    for field, value in measured.items():
+        setattr(hub.statistics, field, value)
+    return LiveStream(name, hub)
+
+
+def fixture_cameras():
+    """gate: H.264 and AAC, three streams; yard: H.265 with an H.264 sub stream; roof: H.265 alone; new: never seen."""
+    return [
+        Camera(
+            "gate",
+            "Gate <north> & south",
+            (
+                stream("gate", "main", H264_MAIN, AAC, bitrate_bps=4_100_000, frame_rate=24.98, gop_length=50),
+                stream("gate", "sub", H264_SUB, AAC, bitrate_bps=500_000, frame_rate=15.0, gop_length=15),
+                stream("gate", "middle", H264_MIDDLE),
+            ),
+        ),
+        Camera("yard", "Yard", (stream("yard", "main", H265_MAIN), stream("yard", "sub", H264_SUB, PCMU))),
+        Camera("roof", "Roof", (stream("roof", "main", H265_MAIN),)),
+        Camera("new", "Never seen", (stream("new", "main"),)),
+    ]
+
+
+@functools.cache
+def schemas():
+    """Compiled once for all tests; `OnvifService.register` compiles its own."""
+    made = Schemas(loader("official"), loader("prepared"))
+    made.add = functools.cache(made.add)
+    return made
+
+
+def rows():
+    return json.loads((schema_folder() / "operations.json").read_bytes())
+
+
+class AnybodyIn:
+    """A log-in that believes the name in Authorization."""
+
+    def by_envelope(self, target, authorization, envelope, peer):
+        return next(user for user in USERS if user.name == authorization[0])
+
+    def by_headers(self, method, target, authorization, peer):
+        return self.by_envelope(target, authorization, None, peer)
+
+
+class Bridge:
+    """The ONVIF door over a catalogue."""
+
+    def __init__(self, cameras=None):
+        self.catalogue = Catalogue()
+        self.catalogue.replace(fixture_cameras() if cameras is None else cameras)
+        self.clock = ManualClock()
+        self.profiles = Profiles(self.catalogue, Gatekeeper())
+        policies = read_policies((schema_folder() / "operations.json").read_bytes())
+        self.service = OnvifService(
+            schemas(), policies, AnybodyIn(), PublicAddress(554), lambda *_: None, self.clock, bytes
+        )
+        handlers = serve(
+            self.profiles,
+            IDENTITY,
+            Ports(580, 0, 554),
+            device_scopes("Bridge", "onb"),
+            host=lambda _now: FACTS,
+            users=lambda: USERS,
+            render=self.service.render,
+        )
+        for name in SERVED:
+            self.service.register(name, handlers[name])
+
+    def post(self, service, operation, arguments="", *, user=ADMIN, host="192.0.2.5:580", namespace=""):
+        """The reply to a request whose arguments stand as XML; prefixes: the default one, and `tt`."""
+        namespace = namespace or SERVICES[service].namespace
+        body = (
+            f'<s:Envelope xmlns:s="{SOAP}"><s:Body>'
+            f'<{operation} xmlns="{namespace}" xmlns:tt="http://www.onvif.org/ver10/schema">{arguments}</{operation}>'
+            "</s:Body></s:Envelope>"
+        )
+        path = SERVICES[service].path
+        reply = run(
+            self.service.answer(
+                Post(path, body.encode(), (user.name,), host, "http", ("198.51.100.7", 4711), ("192.0.2.5", 580))
+            )
+        )
+        envelope = etree.fromstring(reply.body)
+        assert schemas().is_valid(envelope), schemas().errors()
+        return SimpleNamespace(status=reply.status, root=envelope, body=envelope.find(f"{{{SOAP}}}Body")[0])
+
+    def ask(self, service, operation, arguments="", **more):
+        """The answer's element; it must be one."""
+        reply = self.post(service, operation, arguments, **more)
+        assert reply.status == 200, etree.tostring(reply.body)
+        return reply.body
+
+    def fault(self, service, operation, arguments="", **more):
+        """The fault as `Sender/InvalidArgVal/NoProfile`."""
+        reply = self.post(service, operation, arguments, **more)
+        names = [value.text.partition(":")[2] for value in reply.body.iter(f"{{{SOAP}}}Value")]
+        assert names, etree.tostring(reply.body)
+        assert reply.status == (400 if names[0] == "Sender" else 500)
+        return "/".join(names)
+
+
+def run(coroutine):
+    """What a coroutine that waits for nothing returns."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    return asyncio.run(coroutine)
+
+
+def call(principal=ADMIN, *, host="192.0.2.5", local="192.0.2.5"):
+    return Call(principal, host, "http", 580, 554, "198.51.100.7:4711", local, ManualClock().utc_ns())
+
+
+def texts(element, name):
+    """The texts of all descendants of that local name."""
+    return [found.text for found in element.iter() if etree.QName(found).localname == name]
+
+
+def tokens(element, name):
+    """The tokens of all children of that local name."""
+    return [found.get("token") for found in element if etree.QName(found).localname == name]
