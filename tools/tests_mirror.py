@@ -1,0 +1,103 @@
+"""Checks that tests mirror the code: `bridge/wire/sdp.py` is tested by `tests/wire/test_sdp.py`, and the reverse.
+
+Who looks for the tests of a file, or for the file of a test, never has to search. Run by `make lint`; exit code 1 with
+one line for each missing file. Exceptions stand here with their reason; one that is no longer needed is an error too.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Code without a test file of its own -> where it is tested instead. A folder ends in `/`.
+TESTED_ELSEWHERE = {
+    "bridge/app/": "builds the whole: tests/interop starts it",
+    "bridge/dialogue/rtsp_client_events.py": "values without behaviour: tests/dialogue/test_rtsp_client.py",
+    "bridge/dialogue/rtsp_server_events.py": "values without behaviour: tests/dialogue/test_rtsp_server.py",
+    "bridge/system/audit.py": "a Protocol alone: tests/system/test_audit_log.py tests what keeps it",
+    "bridge/system/migrations/": "run as a whole by tests/system/test_database.py",
+}
+
+# Test files without code of their name, and why.
+TESTS_OF_MORE = {
+    "tests/dialogue/test_rtsp_client_and_server.py": "the two joined in memory",
+    "tests/fuzz/": "targets and their runner; a target may cross several files",
+    "tests/interop/": "the whole service against foreign clients",
+}
+
+
+def main() -> int:
+    """Prints what is missing; 1 when something is."""
+    problems = missing_tests() + missing_code() + needless_exceptions()
+    for problem in problems:
+        print(problem)
+    if not problems:
+        print("tests mirror the code")
+    return 1 if problems else 0
+
+
+def missing_tests() -> list[str]:
+    """Code that no test file mirrors."""
+    problems = []
+    for path in code_files():
+        test = test_of(path)
+        if not (ROOT / test).is_file() and not excepted(path, TESTED_ELSEWHERE):
+            problems.append(f"{path}: no {test}")
+    return problems
+
+
+def missing_code() -> list[str]:
+    """Test files that mirror no code."""
+    mirrored = {test_of(path) for path in code_files()}
+    return [
+        f"{path}: tests no file of bridge/ (expected {code_of(path)})"
+        for path in files("tests", "test_*.py")
+        if path not in mirrored and not excepted(path, TESTS_OF_MORE)
+    ]
+
+
+def needless_exceptions() -> list[str]:
+    """Exceptions for files that are gone, or that have got their mirror."""
+    problems = [
+        f"tools/tests_mirror.py: {name}: there is no such file any more"
+        for name in (*TESTED_ELSEWHERE, *TESTS_OF_MORE)
+        if not (ROOT / name).exists()
+    ]
+    problems += [
+        f"tools/tests_mirror.py: {name}: {test_of(name)} exists, the exception can go"
+        for name in TESTED_ELSEWHERE
+        if name.endswith(".py") and (ROOT / test_of(name)).is_file()
+    ]
+    return problems
+
+
+def code_files() -> list[str]:
+    """Every module of bridge/ but the maps of the folders."""
+    return [path for path in files("bridge", "*.py") if not path.endswith("/__init__.py")]
+
+
+def files(folder: str, pattern: str) -> list[str]:
+    """The files below `folder`, as posix paths from the root, sorted."""
+    return sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob(pattern))
+
+
+def test_of(code: str) -> str:
+    """`bridge/wire/sdp.py` -> `tests/wire/test_sdp.py`."""
+    folder, _, name = code.removeprefix("bridge/").rpartition("/")
+    return f"tests/{folder}/test_{name}" if folder else f"tests/test_{name}"
+
+
+def code_of(test: str) -> str:
+    """`tests/wire/test_sdp.py` -> `bridge/wire/sdp.py`."""
+    folder, _, name = test.removeprefix("tests/").rpartition("/")
+    name = name.removeprefix("test_")
+    return f"bridge/{folder}/{name}" if folder else f"bridge/{name}"
+
+
+def excepted(path: str, exceptions: dict[str, str]) -> bool:
+    """Whether the file or a folder above it is listed."""
+    return any(path == name or (name.endswith("/") and path.startswith(name)) for name in exceptions)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
