@@ -95,7 +95,7 @@ class VideoEncoder:
         """The access units that this picture completes, as NAL units."""
         frame = self._frame()
         for plane, data in zip(
-            frame.planes, (self._picture.draw(utc_ns, number), self._picture.u, self._picture.v), strict=True
+            frame.planes, (bytes(self._picture.draw(utc_ns, number)), self._picture.u, self._picture.v), strict=True
         ):
             plane.update(data)
         frame.pts, frame.time_base = media_time, Fraction(1, VIDEO_CLOCK_RATE)

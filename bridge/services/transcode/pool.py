@@ -100,6 +100,8 @@ class WorkerPool:
 class _Worker(ProcessProtocol):
     """One process and the job that it does."""
 
+    transport: Any  # IProcessTransport from the spawning on
+
     def __init__(self, pool: WorkerPool, reactor: Any) -> None:
         self._pool, self._reactor = pool, reactor
         self._buffer = bytearray()

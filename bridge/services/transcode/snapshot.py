@@ -1,8 +1,8 @@
 """The still picture of a stream: the latest key frame as JPEG, decoded once per GOP whoever asks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
@@ -33,7 +33,9 @@ class _Still:
 class Snapshots:
     """Keeps one picture per hub; it goes with the hub."""
 
-    def __init__(self, workers: StillWorkers, spawn: Callable[[object], object] = Deferred.fromCoroutine) -> None:
+    def __init__(
+        self, workers: StillWorkers, spawn: Callable[[Coroutine[Any, Any, None]], object] = Deferred.fromCoroutine
+    ) -> None:
         """spawn: starts a coroutine; an argument for tests."""
         self._workers = workers
         self._spawn = spawn

@@ -30,6 +30,9 @@ class Health(resource.Resource):
 
     isLeaf = True  # noqa: N815 - Twisted's name
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # Twisted's is not typed
+
     def render_GET(self, request: Request) -> bytes:  # noqa: N802 - Twisted's name
         """The whole answer."""
         request.setHeader("Content-Type", "text/plain; charset=utf-8")
@@ -44,7 +47,7 @@ class Metrics(resource.Resource):
 
     def __init__(self, render: Callable[[], tuple[bytes, str]], access: MetricsAccess) -> None:
         """render: the page and its content type."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # Twisted's is not typed
         self._render, self._access = render, access
 
     def render_GET(self, request: Request) -> bytes:  # noqa: N802 - Twisted's name

@@ -1,17 +1,13 @@
 """The HTTP site, without a port."""
 
-from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.internet.testing import StringTransport
 
 from bridge.services.web.server import WebServer
 from bridge.services.web.status import Health
 
 
 def ask(path: str) -> bytes:
-    reactor = MemoryReactorClock()
-    server = WebServer(reactor, {"healthz": Health()})
-    server.listen(8081, "127.0.0.1")
-    site = reactor.tcpServers[0][1]
-    channel = site.buildProtocol(None)
+    channel = WebServer({"healthz": Health()}).factory.buildProtocol(None)
     transport = StringTransport()
     channel.makeConnection(transport)
     channel.dataReceived(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())

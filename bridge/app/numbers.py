@@ -1,0 +1,112 @@
+"""Which numbers the metrics page shows: each part's own counters, read when somebody asks."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from bridge import __version__
+from bridge.app.fleet import Fleet
+from bridge.base.time import NS_PER_S
+from bridge.services.metrics.collector import Kind, Sample
+from bridge.services.metrics.watchdog import Watchdog
+from bridge.services.rtsp.server import RtspServer
+from bridge.services.transcode.pool import WorkerPool
+from bridge.system.audit_log import AuditLog
+from bridge.system.catalogue import Catalogue, StreamState
+
+Source = Callable[[], Iterable[Sample]]
+
+
+def of_build() -> Iterator[Sample]:
+    """The version that runs."""
+    yield Sample("build_info", "The version that runs", 1, {"version": __version__})
+
+
+def of_streams(catalogue: Catalogue) -> Source:
+    """State and measured properties of every stream."""
+
+    def read() -> Iterator[Sample]:
+        for camera in catalogue.cameras():
+            for stream in camera.streams:
+                labels = {"camera": camera.id, "stream": stream.name}
+                statistics = stream.hub.statistics
+                yield Sample("stream_up", "1 while the camera delivers", stream.state is StreamState.UP, labels)
+                if stream.state is not StreamState.UP:
+                    # The first word of a reason tells its kind: DNS, refused, 401, no video …
+                    kind = stream.reason.partition(":")[0] or stream.state.value
+                    yield Sample("stream_down", "1 while it does not, and why", 1, labels | {"reason": kind})
+                yield Sample("stream_bitrate_bps", "Bits a second, video and sound", statistics.bitrate_bps, labels)
+                yield Sample("stream_frame_rate", "Pictures a second", statistics.frame_rate, labels)
+                yield Sample("stream_gop_length", "Pictures from key frame to key frame", statistics.gop_length, labels)
+                for name, text, value in (
+                    ("units", "Access units received", statistics.units),
+                    ("damaged_units", "Access units with lost packets", statistics.damaged_units),
+                    ("runs", "Connections that delivered", statistics.runs),
+                ):
+                    yield Sample(f"stream_{name}", text, value, labels, Kind.COUNTER)
+
+    return read
+
+
+def of_ingest(fleet: Fleet) -> Source:
+    """What came over the cameras' connections."""
+
+    def read() -> Iterator[Sample]:
+        for _, source in fleet.sources:
+            labels = {"camera": source.settings.camera_id, "stream": source.settings.stream_name}
+            statistics = source.statistics
+            for name, text, value in (
+                ("packets", "RTP packets received", statistics.packets),
+                ("lost_packets", "RTP packets that never came", statistics.lost),
+                ("late_packets", "RTP packets that came too late or twice", statistics.late),
+                ("bytes", "Bytes read from the camera", statistics.bytes),
+                ("reconnects", "Connections tried again", statistics.reconnects),
+            ):
+                yield Sample(f"ingest_{name}", text, value, labels, Kind.COUNTER)
+
+    return read
+
+
+def of_process(watchdog: Watchdog, pool: WorkerPool, audit: AuditLog) -> Source:
+    """How the process itself is."""
+
+    def read() -> Iterator[Sample]:
+        yield Sample("reactor_lag_seconds", "Delay of the latest heartbeat", watchdog.lag_ns / NS_PER_S)
+        worst = watchdog.worst_lag_ns / NS_PER_S
+        yield Sample("reactor_worst_lag_seconds", "Worst delay of the running minute", worst)
+        for name, text, value in (
+            ("reactor_held", "Times that something held the reactor for over 100 ms", watchdog.held),
+            ("transcode_jobs", "Pictures asked of the workers", pool.jobs),
+            ("transcode_failures", "Pictures that came to nothing", pool.failures),
+            ("audit_dropped", "Audit rows that were lost", audit.dropped),
+        ):
+            yield Sample(name, text, value, kind=Kind.COUNTER)
+
+    return read
+
+
+def of_rtsp(server: RtspServer) -> Source:
+    """The RTSP door."""
+
+    def read() -> Iterator[Sample]:
+        statistics = server.statistics
+        for name, text, value in (
+            ("rtsp_connections", "Connections now", statistics.connections),
+            ("rtsp_sessions", "Sessions now", statistics.sessions),
+            ("rtsp_viewers", "Viewers that media are sent to now", statistics.viewers),
+        ):
+            yield Sample(name, text, value)
+        for name, text, value in (
+            ("rtsp_connections_accepted", "Connections accepted", statistics.connections_accepted),
+            (
+                "rtsp_connections_refused",
+                "Connections closed because there were too many",
+                statistics.connections_refused,
+            ),
+            ("rtsp_sessions_made", "Sessions made", statistics.sessions_made),
+            ("rtsp_sessions_timed_out", "Sessions that ended by silence", statistics.sessions_timed_out),
+            ("rtsp_plays", "PLAY requests that began a playback", statistics.plays),
+            ("rtsp_login_failures", "Wrong log-ins", statistics.login_failures),
+            ("rtsp_protocol_errors", "Connections closed for what they sent", statistics.protocol_errors),
+        ):
+            yield Sample(name, text, value, kind=Kind.COUNTER)
+
+    return read

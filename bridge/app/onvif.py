@@ -1,0 +1,156 @@
+"""Builds the ONVIF side: SOAP services, snapshots and WS-Discovery, over the catalogue."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address
+from typing import Any
+
+from bridge import __version__
+from bridge.app.store import Store
+from bridge.base.time import NS_PER_S, Clock
+from bridge.dialogue.digest import DigestAuthenticator
+from bridge.dialogue.discovery import DiscoverableDevice
+from bridge.dialogue.wsse import TokenChecker
+from bridge.services.discovery.responder import DiscoveryResponder
+from bridge.services.onvif.addresses import PublicAddress
+from bridge.services.onvif.admission import HttpLimits
+from bridge.services.onvif.device import Identity, Ports
+from bridge.services.onvif.host import Host, HostFacts
+from bridge.services.onvif.login import Login
+from bridge.services.onvif.policy import read_policies
+from bridge.services.onvif.profiles import Profiles
+from bridge.services.onvif.schemas import SERVICES, loader, schema_folder
+from bridge.services.onvif.served import SERVED, serve
+from bridge.services.onvif.server import OnvifServer
+from bridge.services.onvif.service import OnvifService
+from bridge.services.onvif.snapshot import PREFIX, SnapshotPage
+from bridge.system.access import Gatekeeper
+from bridge.system.catalogue import Catalogue
+from bridge.system.config import Config
+from bridge.system.lockout import Lockout
+from bridge.wire.scopes import device_scopes
+from bridge.wire.soap.schema import Schemas
+
+PRODUCT = "Open Network Bridge"
+HARDWARE = "Software"
+
+
+class OnvifDoor:
+    """The HTTP server of port 580 and the discovery of it."""
+
+    def __init__(self, server: OnvifServer, service: OnvifService, discovery: DiscoveryResponder | None) -> None:
+        self._server, self._service, self._discovery = server, service, discovery
+
+    @property
+    def server(self) -> OnvifServer:
+        """For its counters."""
+        return self._server
+
+    @property
+    def factory(self) -> Any:
+        """What makes a protocol for each connection."""
+        return self._server.factory
+
+    def start(self) -> None:
+        """Says Hello."""
+        if self._discovery is not None:
+            self._discovery.start()
+
+    def forget_answers(self) -> None:
+        """Something that static answers tell has changed."""
+        self._service.forget_answers()
+
+    async def stop(self) -> None:
+        """Says Bye, hangs up."""
+        if self._discovery is not None:
+            await self._discovery.stop()
+        await self._server.close()
+
+
+def build_onvif(
+    reactor: Any,
+    clock: Clock,
+    config: Config,
+    store: Store,
+    catalogue: Catalogue,
+    gatekeeper: Gatekeeper,
+    digest: DigestAuthenticator,
+    lockout: Lockout,
+    still: Callable[[str], Awaitable[bytes | None]],
+) -> OnvifDoor:
+    """Compiles the schemas (about half a second) and wires the services."""
+    host = Host()
+    facts = host.facts(clock.monotonic_ns())
+    identity = Identity(PRODUCT, PRODUCT, __version__, store.identity.serial, HARDWARE, store.identity.device_uuid.urn)
+    scopes = device_scopes(PRODUCT, HARDWARE, mac=_mac(facts), serial=store.identity.serial)
+    tokens = TokenChecker() if config.security.usernametoken else None
+    login = Login(digest, tokens, store.users, lockout, store.audit, clock, secrets.token_bytes)
+    schemas = Schemas(loader("official"), loader("prepared"))
+    service = OnvifService(
+        schemas,
+        read_policies((schema_folder() / "operations.json").read_bytes()),
+        login,
+        PublicAddress(
+            rtsp_port=config.public.rtsp or config.ports.rtsp,
+            host=config.public.host,
+            onvif_port=config.public.onvif,
+            onvif_tls_port=config.public.onvif_tls,
+        ),
+        store.audit,
+        clock,
+        secrets.token_bytes,
+    )
+    handlers = serve(
+        Profiles(catalogue, gatekeeper),
+        identity,
+        Ports(config.ports.onvif, 0, config.ports.rtsp),
+        scopes,
+        host=host.facts,
+        users=lambda: [user.principal for user in store.users.list()],
+        render=schemas.render,
+        usernametoken=config.security.usernametoken,
+    )
+    for name in SERVED:
+        service.register(name, handlers[name])
+    limits = HttpLimits(
+        body_bytes=config.limits.http_body_bytes,
+        request_s=config.limits.request_timeout_ns // NS_PER_S,
+        connections=config.limits.http_connections,
+    )
+    server = OnvifServer(reactor, service, login, clock, limits)
+    server.add_resource(PREFIX, SnapshotPage(catalogue, gatekeeper, still).answer)
+    return OnvifDoor(server, service, _discovery(reactor, clock, config, identity.endpoint, scopes, facts))
+
+
+def _discovery(
+    reactor: Any, clock: Clock, config: Config, endpoint: str, scopes: tuple[str, ...], facts: HostFacts
+) -> DiscoveryResponder | None:
+    port = config.ports.onvif
+    if not config.discovery.enabled or not port:
+        return None
+    device = DiscoverableDevice(endpoint, scopes, clock.utc_ns() // NS_PER_S, secrets.token_bytes)
+
+    def xaddr(address: str) -> str:
+        host = config.public.host or address
+        return f"http://{host}:{config.public.onvif or port}{SERVICES['device'].path}"
+
+    addresses = _addresses(config.bind_of("discovery"), facts)
+    return DiscoveryResponder(reactor, clock, device, addresses, xaddr, secrets.randbelow)
+
+
+def _addresses(bound: tuple[str, ...], facts: HostFacts) -> tuple[str, ...]:
+    """The IPv4 addresses to be found on: those that are bound; for the wildcard those of every interface that is up."""
+    if "0.0.0.0" not in bound:  # noqa: S104 - compared, not bound
+        return tuple(address for address in bound if ":" not in address)
+    return tuple(
+        str(each.ip)
+        for interface in facts.interfaces
+        if interface.up
+        for each in interface.addresses
+        if isinstance(each.ip, IPv4Address)
+    )
+
+
+def _mac(facts: HostFacts) -> str:
+    """The hardware address that clients take for the device's identity: the last interface's."""
+    return facts.interfaces[-1].mac.replace(":", "").upper() if facts.interfaces else ""

@@ -1,0 +1,257 @@
+"""The service: builds every part by plain constructor calls, starts and stops them, and applies a new configuration."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+
+from bridge.app import numbers
+from bridge.app.doors import Door, DoorError, OpenDoor, open_door
+from bridge.app.fleet import CameraSettings, Fleet
+from bridge.app.onvif import OnvifDoor, build_onvif
+from bridge.app.store import Store, problems_of
+from bridge.base.time import NS_PER_S, Clock
+from bridge.dialogue.digest import DigestAuthenticator
+from bridge.media.hub import Hub
+from bridge.services.control.server import ControlServer
+from bridge.services.ingest.source import StreamSettings
+from bridge.services.metrics.collector import MetricsPage
+from bridge.services.metrics.watchdog import Watchdog
+from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
+from bridge.services.transcode.pool import WorkerPool
+from bridge.services.transcode.snapshot import Snapshots
+from bridge.services.web.server import WebServer
+from bridge.services.web.status import Health, Metrics, MetricsAccess
+from bridge.system.access import Gatekeeper
+from bridge.system.camera_url import CameraUrl
+from bridge.system.catalogue import Catalogue
+from bridge.system.config import CameraConfig, Config, Limits
+from bridge.system.config_checks import warnings
+from bridge.system.config_diff import diff
+from bridge.system.config_load import load
+from bridge.system.control import describe_cameras
+from bridge.system.lockout import Lockout
+from bridge.system.stored_cameras import AllCameras
+from bridge.wire.rtsp.url import RtspUrl
+
+REALM = "Open Network Bridge"
+SERVED_DOORS = ("onvif", "rtsp", "http")
+"""Doors that this version has; the others are parsed, checked, and named in a log line when they are configured."""
+
+
+class Service:
+    """One running bridge."""
+
+    def __init__(self, reactor: Any, clock: Clock, config: Config, config_path: Path | None, store: Store) -> None:
+        """
+        reactor:     Twisted's
+        config_path: read again on SIGHUP; None: there is no file (demo)
+        """
+        self._reactor, self._clock = reactor, clock
+        self._config, self._config_path, self._store = config, config_path, store
+        self._log = structlog.get_logger()
+        self._catalogue = Catalogue()
+        self._gatekeeper = Gatekeeper()
+        limits = config.limits
+        self._lockout = Lockout(limits.login_failures, limits.login_pause_ns)
+        self._digest = DigestAuthenticator(REALM, store.identity.nonce_key)
+        self._fleet = Fleet(reactor, clock, self._catalogue, self._make_hub)
+        self._pool = WorkerPool(reactor)
+        self._snapshots = Snapshots(self._pool)
+        self._watchdog = Watchdog(reactor, clock)
+        self._rtsp = self._build_rtsp(limits)
+        self._onvif: OnvifDoor = build_onvif(
+            reactor, clock, config, store, self._catalogue, self._gatekeeper, self._digest, self._lockout, self._still
+        )
+        self._web = self._build_web()
+        self._control = ControlServer(reactor, config.data, self._control_answers())
+        self._doors: dict[str, OpenDoor] = {}
+
+    # --- Start and stop ----------------------------------------------------------------------------------------------
+
+    def start(self, cameras: AllCameras) -> dict[str, object]:
+        """Opens every door and begins to pull the cameras. Returns the ready line's values. Raises DoorError."""
+        for line in (*warnings(self._config), *problems_of(self._store, cameras)):
+            self._log.warning("configuration", note=line)
+        for door in self._wanted_doors(self._config).values():
+            self._doors[door.name] = open_door(self._reactor, door)
+        self._rtsp.start()
+        self._control.listen()
+        self._watchdog.start()
+        self._fleet.apply(map(camera_settings, cameras.cameras))
+        self._onvif.start()
+        return self.ready()
+
+    async def stop(self) -> None:
+        """Takes leave: of the network first, then of viewers and cameras; what is queued is written."""
+        await self._control.close()
+        await self._onvif.stop()
+        for door in self._doors.values():
+            await door.close()
+        await self._rtsp.close()
+        await self._fleet.stop()
+        self._pool.close()
+        self._watchdog.stop()
+
+    def ready(self) -> dict[str, object]:
+        """What the ready line says: the doors that are open."""
+
+        def url(scheme: str, name: str, path: str = "") -> dict[str, object]:
+            door = self._doors.get(name)
+            if door is None:
+                return {}
+            return {name: f"{scheme}://{_reachable(door.door.addresses)}:{door.door.port}{path}"}
+
+        return {
+            **url("http", "onvif", "/onvif/device_service"),
+            **url("rtsp", "rtsp"),
+            **url("http", "http"),
+            "pid": os.getpid(),
+        }
+
+    # --- Changes while running ---------------------------------------------------------------------------------------
+
+    async def reload(self) -> None:
+        """Reads the file and the database again. A broken file raises and changes nothing."""
+        path = self._config_path
+        config = await self._in_thread(lambda: load(path)) if path else self._config
+        changes = diff(self._config, config)
+        cameras = await self._in_thread(lambda: self._store.all_cameras(config))
+        await self._in_thread(lambda: self._store.users.reload(config.users))
+        await self._rebind(config, changes.doors_changed)
+        self._config = config
+        for line in (*warnings(config), *problems_of(self._store, cameras)):
+            self._log.warning("configuration", note=line)
+        if later := (*changes.needs_restart, *changes.settings):
+            self._log.warning("these keys take effect at the next start", keys=list(later))
+        self._fleet.apply(map(camera_settings, cameras.cameras))
+        self._rights_changed()
+        self._log.info("configuration reloaded", cameras=len(cameras.cameras), users=len(self._store.users.list()))
+
+    async def _rebind(self, config: Config, changed: tuple[str, ...]) -> None:
+        """Doors that changed are opened anew; one that cannot be opened goes back to where it was."""
+        wanted = self._wanted_doors(config)
+        for name in changed:
+            before = self._doors.pop(name, None)
+            if before is not None:
+                await before.close()
+            try:
+                if name in wanted:
+                    self._doors[name] = open_door(self._reactor, wanted[name])
+            except DoorError:
+                if before is not None:
+                    self._doors[name] = open_door(self._reactor, before.door)
+                raise
+
+    async def _users_changed(self) -> dict[str, object]:
+        await self._in_thread(self._store.users.reload)
+        self._rights_changed()
+        return {}
+
+    async def _cameras_changed(self) -> dict[str, object]:
+        cameras = await self._in_thread(lambda: self._store.all_cameras(self._config))
+        self._fleet.apply(map(camera_settings, cameras.cameras))
+        return {}
+
+    async def _reloaded(self) -> dict[str, object]:
+        await self.reload()
+        return {}
+
+    def _rights_changed(self) -> None:
+        self._rtsp.recheck()
+        self._onvif.forget_answers()
+
+    def _control_answers(self) -> Mapping[str, Callable[[], dict[str, object] | Deferred[dict[str, object]]]]:
+        return {
+            "cameras": lambda: {"cameras": describe_cameras(self._catalogue)},
+            "users-changed": lambda: Deferred.fromCoroutine(self._users_changed()),
+            "cameras-changed": lambda: Deferred.fromCoroutine(self._cameras_changed()),
+            "reload": lambda: Deferred.fromCoroutine(self._reloaded()),
+        }
+
+    def _in_thread(self, work: Callable[[], Any]) -> "Deferred[Any]":
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
+    # --- Parts -------------------------------------------------------------------------------------------------------
+
+    def _make_hub(self, name: str) -> Hub:
+        return Hub(name, self._clock)
+
+    def _build_rtsp(self, limits: Limits) -> RtspServer:
+        users = self._store.users
+        accounts = Accounts(users.principal, users.secret_of, self._lockout)
+        return RtspServer(
+            self._reactor,
+            self._clock,
+            self._catalogue,
+            self._gatekeeper,
+            accounts,
+            self._store.audit,
+            secrets.token_bytes,
+            hosts=self._config.bind_of("rtsp"),
+            limits=RtspLimits(
+                connections=limits.rtsp_connections,
+                connections_per_address=limits.rtsp_connections_per_address,
+                session_timeout_s=limits.rtsp_session_timeout_ns // NS_PER_S,
+                request_timeout_s=limits.request_timeout_ns // NS_PER_S,
+                packet_bytes=self._config.rtsp.packet_bytes,
+            ),
+        )
+
+    def _build_web(self) -> WebServer:
+        page = MetricsPage(
+            [
+                numbers.of_build,
+                numbers.of_streams(self._catalogue),
+                numbers.of_ingest(self._fleet),
+                numbers.of_rtsp(self._rtsp),
+                numbers.of_process(self._watchdog, self._pool, self._store.audit),
+            ]
+        )
+        access = MetricsAccess(self._config.security.metrics)
+        return WebServer({"healthz": Health(), "metrics": Metrics(page.render, access)})
+
+    async def _still(self, camera_id: str) -> bytes | None:
+        """The picture of a camera's main stream; None while there is none."""
+        camera = self._catalogue.camera(camera_id)
+        stream = camera.stream("") if camera else None
+        return await self._snapshots.still(stream.hub) if stream else None
+
+    def _wanted_doors(self, config: Config) -> dict[str, Door]:
+        factories = {"onvif": self._onvif.factory, "rtsp": self._rtsp, "http": self._web.factory}
+        return {
+            name: Door(name, config.port_of(name), config.bind_of(name), factories[name])
+            for name in SERVED_DOORS
+            if config.port_of(name)
+        }
+
+
+def camera_settings(camera: CameraConfig) -> CameraSettings:
+    """A camera of the configuration as it should run."""
+    return CameraSettings(
+        camera.id,
+        camera.name,
+        tuple(
+            StreamSettings(camera.id, stream.name, _rtsp_url(stream.url), stream.transport, camera.driver)
+            for stream in camera.streams
+        ),
+    )
+
+
+def _rtsp_url(url: CameraUrl) -> str:
+    """With its log-in; any character of a password survives, as it is percent-encoded."""
+    user, password = url.username or None, url.password or None
+    return RtspUrl(url.scheme, url.host, url.port, url.path, user, password).with_credentials
+
+
+def _reachable(addresses: tuple[str, ...]) -> str:
+    """An address that a program on this host can call: the wildcard is not one."""
+    first = addresses[0]
+    if first in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "127.0.0.1" if first == "0.0.0.0" else "[::1]"  # noqa: S104 - the same
+    return f"[{first}]" if ":" in first else first

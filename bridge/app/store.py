@@ -1,0 +1,80 @@
+"""What the service keeps in `data/`: opened once at start, by one process at a time, closed at the end."""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.base.errors import BridgeError
+from bridge.system.audit_log import AuditLog
+from bridge.system.config import Config
+from bridge.system.database import Database, open_database
+from bridge.system.identity import Identity, identity_of
+from bridge.system.secrets import open_vault
+from bridge.system.stored_cameras import AllCameras, StoredCameras
+from bridge.system.users import Users
+
+LOCK_FILE = "onb.lock"
+
+
+class DataInUseError(BridgeError):
+    """Another service runs on this data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The opened data folder. Everything here may block for the disk: not on the reactor, but at start and end."""
+
+    database: Database
+    users: Users
+    cameras: StoredCameras
+    identity: Identity
+    audit: AuditLog
+    _lock: int
+
+    def all_cameras(self, config: Config) -> AllCameras:
+        """The file's and the database's."""
+        return self.cameras.with_file(config.cameras)
+
+    def close(self) -> None:
+        """Writes what waits; the folder is free for another process."""
+        self.database.close()
+        os.close(self._lock)
+
+
+def open_store(config: Config) -> Store:
+    """Raises DataInUseError, DatabaseUnusableError, SecretsError."""
+    database = open_database(config.data)
+    try:
+        lock = _lock(config.data)
+        vault = open_vault(config.data)
+        return Store(
+            database,
+            Users(config.users, database, vault),
+            StoredCameras(database, vault),
+            identity_of(database, vault),
+            AuditLog(database, config.limits.audit_rows),
+            lock,
+        )
+    except BaseException:
+        database.close()
+        raise
+
+
+def _lock(data: Path) -> int:
+    """The kernel's lock on a file in `data`; it ends with its process, however that ends."""
+    descriptor = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise DataInUseError(
+            f"another onb service runs on {data}: end it, or give this one a data folder of its own"
+        ) from None
+    return descriptor
+
+
+def problems_of(store: Store, cameras: AllCameras) -> Sequence[str]:
+    """What of the database cannot be used, one line each, for the log."""
+    return (*store.users.problems, *cameras.problems)
