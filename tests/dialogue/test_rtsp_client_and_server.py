@@ -1,0 +1,109 @@
+"""Our client talks to our server in memory, over links that cut the bytes anywhere."""
+
+import random
+
+import pytest
+
+from bridge.base.time import NS_PER_S
+from bridge.dialogue.rtsp_client import RtspClient
+from bridge.dialogue.rtsp_client_events import DownReason, Ended, Failed, Lower, Playing, PortsWanted, Ready, Send
+from bridge.dialogue.rtsp_server_events import Send as ServerSend
+from bridge.dialogue.rtsp_server_events import SessionEnded
+from bridge.dialogue.rtsp_states import State
+from bridge.wire.rtsp.message import CLIENT_LIMITS, Reader, Request
+from bridge.wire.rtsp.url import RtspUrl
+from tests.dialogue.rtsp_server_setting import Setting
+
+
+class Joined:
+    """Both ends and the two directions between them; each is cut into random pieces."""
+
+    def __init__(self, url, lower, seed=1):
+        self.setting = Setting()
+        self.server = self.setting.connect()
+        self.client = RtspClient(RtspUrl.parse(url), transport=lower, random_bytes=self.setting.random)
+        self.events = []
+        self.wires = {"up": bytearray(), "down": bytearray()}
+        self.dice = random.Random(seed)
+        self.readers = {
+            "up": Reader(self.at_server, lambda c, p: None),
+            "down": Reader(self.at_client, lambda c, p: None, CLIENT_LIMITS),
+        }
+
+    def at_server(self, message):
+        if isinstance(message, Request):
+            self.from_server(self.server.dialogue.receive(message, self.setting.now))
+
+    def from_server(self, events):
+        for event in events:
+            if isinstance(event, ServerSend):
+                self.wires["down"] += event.data
+            else:
+                self.server.events.append(event)
+                self.server.perform = self.from_server
+                self.server.answer(event)
+
+    def at_client(self, message):
+        self.from_client(self.client.on_message(message, self.setting.now))
+
+    def from_client(self, events):
+        for event in events:
+            if isinstance(event, Send):
+                self.wires["up"] += event.data
+            else:
+                self.events.append(event)
+                if isinstance(event, PortsWanted):
+                    ports = [(50000 + 2 * n, 50001 + 2 * n) for n in range(event.pairs)]
+                    self.from_client(self.client.give_ports(ports, self.setting.now))
+
+    def run(self):
+        while pending := [name for name, wire in self.wires.items() if wire]:
+            name = self.dice.choice(pending)
+            count = self.dice.randint(1, 90)
+            data, self.wires[name] = bytes(self.wires[name][:count]), self.wires[name][count:]
+            self.readers[name].feed(data)
+
+    def kinds(self):
+        return [type(event) for event in self.events]
+
+
+@pytest.mark.parametrize("lower", list(Lower))
+@pytest.mark.parametrize("seed", range(5))
+def test_the_whole_way(lower, seed):
+    joined = Joined("rtsp://ann:apple@gate.example:8554/live/door", lower, seed)
+    joined.from_client(joined.client.start(joined.setting.now))
+    joined.run()
+    assert Playing in joined.kinds()
+    ready = next(event for event in joined.events if isinstance(event, Ready))
+    assert len(ready.tracks) == 2
+    assert ready.tracks[0].ssrc == 0x11
+    (session,) = joined.setting.sessions
+    assert (session.user, session.state) == ("ann", State.PLAYING)
+    end = joined.setting.now + 300 * NS_PER_S
+    while joined.setting.now < end:
+        joined.client.media_arrived(joined.setting.now)
+        joined.setting.now = min(joined.client.next_timeout() or end, joined.setting.now + NS_PER_S)
+        joined.from_client(joined.client.on_timeout(joined.setting.now))
+        joined.run()
+        assert joined.setting.sessions.on_timeout(joined.setting.now) == []
+    assert joined.server.closed() is None
+    assert Failed not in joined.kinds()
+
+
+def test_wrong_password():
+    joined = Joined("rtsp://ann:pear@gate.example:8554/live/door", Lower.TCP)
+    joined.from_client(joined.client.start(joined.setting.now))
+    joined.run()
+    failed = next(event for event in joined.events if isinstance(event, Failed))
+    assert failed.reason is DownReason.AUTH
+    assert len(joined.setting.sessions) == 0
+
+
+def test_teardown():
+    joined = Joined("rtsp://ann:apple@gate.example:8554/live/door", Lower.TCP)
+    joined.from_client(joined.client.start(joined.setting.now))
+    joined.run()
+    joined.from_client(joined.client.teardown(joined.setting.now))
+    joined.run()
+    assert Ended in joined.kinds()
+    assert any(isinstance(event, SessionEnded) for event in joined.server.events)

@@ -1,0 +1,44 @@
+"""The log-in: what a locked-out address learns, and which hashed URIs fit."""
+
+import pytest
+
+from bridge.base.time import NS_PER_S
+from bridge.dialogue.digest import DigestClient, Outcome
+from bridge.dialogue.rtsp_login import fits
+from bridge.dialogue.rtsp_presentation import read_target
+from tests.dialogue.rtsp_server_setting import Setting
+
+URL = "rtsp://gate.example/live/door"
+TARGET = read_target(URL, "rtsp://192.0.2.1")
+
+
+def authorization(setting, user="ann", password="apple", now=0):
+    challenge = [value for _, value in setting.login.challenges(now)]
+    return DigestClient(user, password).authorize(challenge, "PLAY", URL, "cnonce12")
+
+
+def test_outcomes():
+    setting = Setting()
+    check = setting.login.check
+    assert check(authorization(setting), "PLAY", TARGET, "h", 1).outcome is Outcome.OK
+    assert check(authorization(setting, password="x"), "PLAY", TARGET, "h", 1).outcome is Outcome.WRONG
+    assert check(authorization(setting, user="eve"), "PLAY", TARGET, "h", 1).outcome is Outcome.WRONG
+    assert check(authorization(setting), "PLAY", TARGET, "h", 3600 * NS_PER_S).outcome is Outcome.STALE
+    assert check("Digest", "PLAY", TARGET, "h", 1).outcome is Outcome.MALFORMED
+
+
+def test_a_locked_out_pair_looks_like_a_wrong_password():
+    setting = Setting()
+    setting.locked.add(("192.0.2.66", "ann"))
+    assert setting.login.check(authorization(setting), "PLAY", TARGET, "192.0.2.66", 1).outcome is Outcome.WRONG
+    assert setting.login.check(authorization(setting), "PLAY", TARGET, "192.0.2.67", 1).outcome is Outcome.OK
+
+
+@pytest.mark.parametrize(
+    ("hashed", "fit"),
+    [(URL, True), (f"{URL}/", True), (f"{URL}/trackID=0", True), ("*", True), ("", True), ("/live/door", True),
+     ("rtsp://elsewhere/live/door?x", True), (f"{URL}/main", True), ("rtsp://gate.example/live/gate", False),
+     ("rtsp://gate.example/live/doors", False)],
+)  # fmt: skip
+def test_fits(hashed, fit):
+    assert fits(hashed, TARGET) is fit

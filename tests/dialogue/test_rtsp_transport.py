@@ -1,0 +1,74 @@
+"""The choice of a transport, beside what the conversation's tests say: the channels, the addresses, the properties."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.base.errors import RemoteProtocolError
+from bridge.dialogue.rtsp_session import InterleavedRoute, Leg, UdpRoute
+from bridge.dialogue.rtsp_transport import choose_route, same_host, transport_of
+from bridge.wire.rtsp.headers import LowerTransport, Transport
+
+TCP = Transport(lower=LowerTransport.TCP)
+UDP = Transport(client_port=(5000, 5001))
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken", "given"),
+    [
+        ((0, 1), set(), (0, 1)),
+        ((3, 2), set(), (3, 2)),
+        ((0, 1), {1}, (2, 3)),
+        ((0, 0), set(), (0, 1)),
+        ((200, 201), {0, 1}, (200, 201)),
+        (None, {0, 1, 3}, (4, 5)),
+    ],
+)
+def test_channels(asked, taken, given):
+    offer = Transport(lower=LowerTransport.TCP, interleaved=asked)
+    assert choose_route([offer], peer_host="192.0.2.1", taken=taken) == InterleavedRoute(*given)
+
+
+def test_all_channels_in_use():
+    with pytest.raises(RemoteProtocolError) as raised:
+        choose_route([TCP], peer_host="192.0.2.1", taken=set(range(256)))
+    assert raised.value.status == 461
+
+
+def test_a_session_stays_of_one_kind():
+    udp, tcp = UdpRoute("192.0.2.1", (1, 2)), InterleavedRoute(0, 1)
+    assert choose_route([TCP, UDP], peer_host="h", taken=set(), beside=udp) == UdpRoute("h", (5000, 5001))
+    assert choose_route([UDP, TCP], peer_host="h", taken=set(), beside=tcp) == InterleavedRoute(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("2001:DB8::1", "2001:db8:0::1", True),
+        ("[2001:db8::1]", "2001:db8::1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("localhost", "127.0.0.1", False),
+        ("", "192.0.2.1", False),
+    ],
+)
+def test_same_host(one, other, same):
+    assert same_host(one, other) is same
+
+
+@given(st.sampled_from(["", "127.0.0.1", "192.0.2.9", "::1", "x"]))
+def test_packets_never_go_elsewhere(destination):
+    offer = Transport(client_port=(7, 8), destination=destination)
+    if destination in ("", "192.0.2.9"):
+        assert choose_route([offer], peer_host="192.0.2.9", taken=set()) == UdpRoute("192.0.2.9", (7, 8))
+    else:
+        with pytest.raises(RemoteProtocolError, match="another host"):
+            choose_route([offer], peer_host="192.0.2.9", taken=set())
+
+
+def test_answers_are_read_back():
+    for route in (InterleavedRoute(4, 5), UdpRoute("h", (1, 2), (3, 4), "192.0.2.7")):
+        answer = Transport.parse(transport_of(Leg(route, "u", 0xAB)))
+        assert answer.ssrc == 0xAB
+        assert (answer.interleaved or answer.server_port) in ((4, 5), (3, 4))
