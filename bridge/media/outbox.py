@@ -223,10 +223,6 @@ class Outbox:
         for flow in {entry.flow for entry in self._entries if entry.flow is not None}:
             self.forget(flow)
 
-    def holds(self, data: bytes) -> bool:
-        """Whether this very object waits."""
-        return any(entry.data is data for entry in self._entries)
-
     def head(self) -> memoryview | None:
         """What goes out next: the rest of the first entry; None when nothing waits."""
         if not self._entries:
