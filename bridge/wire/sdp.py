@@ -14,6 +14,7 @@ from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 MAX_SIZE_BYTES = 256 * 1024
 MAX_LINES = 2000
 MAX_MEDIAS = 32
+MAX_FORMATS = 64
 
 _LINE_END = re.compile(r"[\r\n\0]+")
 _LINE = re.compile(r"([A-Za-z])[ \t]*=(.*)", re.ASCII)
@@ -116,13 +117,15 @@ class MediaDescription:
 
     def fmtp(self, payload_type: int) -> dict[str, str]:
         """The format parameters, names in small letters, values as they stand; {} when there are none."""
+        texts: dict[str, str] = {}
         for name, value in self.attributes:
-            if name != "fmtp":
-                continue
-            number, _, text = value.strip().partition(" ")
-            if number == str(payload_type) or (len(self.formats) == 1 and number.isascii() and number.isdigit()):
-                return _parameters(text)
-        return {}
+            if name == "fmtp":
+                number, _, text = value.partition(" ")
+                texts.setdefault(number, text)
+        meant = texts.get(str(payload_type))
+        if meant is None and len(texts) == 1 and len(self.formats) == 1:
+            meant = next(iter(texts.values()))  # the same fault as with rtpmap
+        return _parameters(meant or "")
 
 
 @dataclass(slots=True)
@@ -232,7 +235,9 @@ def _parse_media(value: str) -> MediaDescription | None:
     found = _MEDIA.fullmatch(value)
     if found is None or int(found[2]) > 65535:
         return None
-    return MediaDescription(found[1].lower(), int(found[2]), found[3], found[4].split())
+    return MediaDescription(
+        found[1].lower(), int(found[2]), found[3], found[4].split(maxsplit=MAX_FORMATS)[:MAX_FORMATS]
+    )
 
 
 def _take(session: SessionDescription, media: MediaDescription | None, key: str, value: str) -> None:
