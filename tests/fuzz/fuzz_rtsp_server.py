@@ -35,7 +35,7 @@ def _converse(data: bytes, *, login: bool) -> None:
 
     def on_message(message: Request | Response) -> None:
         if isinstance(message, Request) and talk.closed() is None:
-            asked.append(message.headers.get("CSeq"))
+            asked.append(message.headers.get("CSeq") or None)
             talk.perform(talk.dialogue.receive(message, talk.setting.now))
 
     reader = Reader(
