@@ -28,7 +28,6 @@ from bridge.services.transcode.snapshot import Snapshots
 from bridge.services.web.server import WebServer
 from bridge.services.web.status import Health, Metrics, MetricsAccess
 from bridge.system.access import Gatekeeper
-from bridge.system.camera_url import CameraUrl
 from bridge.system.catalogue import Catalogue
 from bridge.system.config import CameraConfig, Config, Limits
 from bridge.system.config_checks import warnings
@@ -37,7 +36,6 @@ from bridge.system.config_load import load
 from bridge.system.control import describe_cameras
 from bridge.system.lockout import Lockout
 from bridge.system.stored_cameras import AllCameras
-from bridge.wire.rtsp.url import RtspUrl
 
 REALM = "Open Network Bridge"
 SERVED_DOORS = ("onvif", "rtsp", "http")
@@ -237,16 +235,10 @@ def camera_settings(camera: CameraConfig) -> CameraSettings:
         camera.id,
         camera.name,
         tuple(
-            StreamSettings(camera.id, stream.name, _rtsp_url(stream.url), stream.transport, camera.driver)
+            StreamSettings(camera.id, stream.name, stream.url.with_credentials, stream.transport, camera.driver)
             for stream in camera.streams
         ),
     )
-
-
-def _rtsp_url(url: CameraUrl) -> str:
-    """With its log-in; any character of a password survives, as it is percent-encoded."""
-    user, password = url.username or None, url.password or None
-    return RtspUrl(url.scheme, url.host, url.port, url.path, user, password).with_credentials
 
 
 def _reachable(addresses: tuple[str, ...]) -> str:

@@ -1,6 +1,6 @@
-"""A camera's address: what `url` of a stream says, with the log-in kept apart from what may be shown.
+"""A camera's address as the configuration has it: what `url` of a stream says, and what of it may be shown.
 
-Follows RFC 2326 3.2 (the URL) and RFC 3986 3.2 (its authority), with two things that people need:
+Stricter than `RtspUrl.parse`, which takes what is meant where that is not ambiguous: here a person can be asked. And:
 
 - user and password are percent-decoded, and a `%` that starts no escape stands for itself (RFC 3986 2.4 would refuse);
 - `${NAME}` in the log-in part is put in *after* the address was taken apart, so a password from the environment may
@@ -10,10 +10,10 @@ Follows RFC 2326 3.2 (the URL) and RFC 3986 3.2 (its authority), with two things
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from bridge.system.config_values import ExpectedError, expand
+from bridge.wire.rtsp.url import RtspUrl, mask_parameters
 
 RTSP_PORT = 554
 _EXPECTED = "an address such as rtsp://192.0.2.10/stream1 or rtsp://user:password@camera.example:554/stream1"
@@ -21,51 +21,13 @@ _ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : a
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_SECRET_PARAMETER = re.compile(
-    r"([?&;/](?:password|passwd|passwort|pass|pwd|psw|secret|token|auth|key)=)[^&;/\s\"']*", re.IGNORECASE
-)
 _LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})[^\s\"'<>]*@")
 
 HIDDEN = "***"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class CameraUrl:
-    """Where a stream is fetched. `str()` and `repr()` hold no secret.
-
-    host:     name, IPv4 or IPv6 literal without brackets
-    path:     from the first slash on, query included, exactly as configured; "" when there is none
-    username: decoded; "" when the camera asks nobody
-    """
-
-    host: str
-    port: int = RTSP_PORT
-    path: str = ""
-    username: str = ""
-    password: str = ""
-    scheme: str = "rtsp"
-
-    @property
-    def uri(self) -> str:
-        """What goes into the request line: no log-in, the port only where it is not the scheme's own."""
-        return f"{self.scheme}://{self.authority}{self.path}"
-
-    @property
-    def authority(self) -> str:
-        """`host` or `host:port`, IPv6 in brackets."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == RTSP_PORT else f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        login = f"{HIDDEN}@" if self.username or self.password else ""
-        return mask_parameters(f"{self.scheme}://{login}{self.authority}{self.path}")
-
-    def __repr__(self) -> str:
-        return f"CameraUrl({self})"
-
-
-def parse_camera_url(text: str, environ: Mapping[str, str]) -> CameraUrl:
-    """`rtsp://user:password@host:port/path` -> CameraUrl. Raises ExpectedError, whose text never shows the log-in."""
+def parse_camera_url(text: str, environ: Mapping[str, str]) -> RtspUrl:
+    """`rtsp://user:password@host:port/path` -> RtspUrl. Raises ExpectedError, whose text never shows the log-in."""
     if _SCHEME.match(text) is None and "${" in text:
         text = expand(text, environ)  # the whole address stands in the environment
     match = _SCHEME.match(text)
@@ -88,7 +50,8 @@ def parse_camera_url(text: str, environ: Mapping[str, str]) -> CameraUrl:
         raise ExpectedError("no @ behind the host" + _ESCAPES + " and @ as %40")
     if any(character <= " " or character == "\x7f" for character in path) or "#" in path:
         raise ExpectedError("a path without spaces, control characters and #")
-    return CameraUrl(host, port, path, _decoded(username, environ), _decoded(password, environ), scheme)
+    user, password = _decoded(username, environ), _decoded(password, environ)
+    return RtspUrl(scheme, host, port, path, user or None, password if user or password else None)
 
 
 def _decoded(text: str, environ: Mapping[str, str]) -> str:
@@ -116,11 +79,6 @@ def _host_and_port(text: str, *, login_may_be_broken: bool) -> tuple[str, int]:
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise ExpectedError("a port from 1 to 65535 behind the host" + (_ESCAPES if login_may_be_broken else ""))
     return host, int(port)
-
-
-def mask_parameters(text: str) -> str:
-    """Hides values of `password=`, `pwd=`, `token=` … which several makers put into the path or query."""
-    return _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", text)
 
 
 def mask_urls(text: str) -> str:

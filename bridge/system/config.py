@@ -27,8 +27,9 @@ from bridge.base.time import NS_PER_S
 from bridge.base.tokens import CAMERA_ID_RULE, STREAM_NAME_RULE, is_camera_id, is_stream_name
 from bridge.system import config_values as values
 from bridge.system.access import Action, Grant, Principal, Role
-from bridge.system.camera_url import CameraUrl, parse_camera_url
+from bridge.system.camera_url import parse_camera_url
 from bridge.system.config_values import ExpectedError
+from bridge.wire.rtsp.url import RtspUrl
 
 DOORS = ("onvif", "onvif_tls", "rtsp", "rtsps", "http", "https")
 """The doors that have a port of their own under [ports]; video push has a range of them."""
@@ -157,7 +158,7 @@ def _argon2(text: str) -> SecretStr:
     return SecretStr(text)
 
 
-def _camera_url(value: object, info: ValidationInfo) -> CameraUrl:
+def _camera_url(value: object, info: ValidationInfo) -> RtspUrl:
     if not isinstance(value, str):
         raise ExpectedError("an address in quotes such as rtsp://192.0.2.10/stream1")
     return parse_camera_url(value, _reading(info).environ)
@@ -190,7 +191,7 @@ CameraPattern = Annotated[
 Password = Annotated[SecretStr, BeforeValidator(_secret)]
 PasswordOfFile = Annotated[SecretStr, BeforeValidator(_secret_of_file)]
 PasswordHash = Annotated[SecretStr, _from(str, _argon2, "an argon2 hash in quotes")]
-SourceUrl = Annotated[CameraUrl, BeforeValidator(_camera_url)]
+SourceUrl = Annotated[RtspUrl, BeforeValidator(_camera_url)]
 Door = Literal["onvif", "rtsp", "web", "push"]
 
 

@@ -21,6 +21,16 @@ _HOST_WITHOUT_SCHEME = re.compile(
 )
 
 
+_SECRET_PARAMETER = re.compile(
+    r"([?&;/](?:password|passwd|passwort|pass|pwd|psw|secret|token|auth|key)=)[^&;/\s\"']*", re.IGNORECASE
+)
+
+
+def mask_parameters(text: str) -> str:
+    """Hides values of `password=`, `pwd=`, `token=` … which several makers put into the path or query."""
+    return _SECRET_PARAMETER.sub(r"\1***", text)
+
+
 def hide_credentials(text: str) -> str:
     """`text` with everything between `://` and the last `@` left out: for errors and logs."""
     begin, end = text.find("://"), text.rfind("@")
@@ -79,7 +89,7 @@ class RtspUrl:
 
     @property
     def without_credentials(self) -> str:
-        """The URL as it stands in request lines, logs and errors."""
+        """The URL as it stands in request lines; for logs and errors there is `str`."""
         return f"{self.scheme}://{self.authority}{self.path}"
 
     @property
@@ -93,10 +103,10 @@ class RtspUrl:
         return f"{self.scheme}://{credentials}@{self.authority}{self.path}"
 
     def __str__(self) -> str:
-        return self.without_credentials
+        return mask_parameters(self.without_credentials)
 
     def __repr__(self) -> str:
-        return f"RtspUrl({self.without_credentials!r})"
+        return f"RtspUrl({str(self)!r})"
 
 
 def resolve_control(base: str, control: str) -> str:
