@@ -1,0 +1,30 @@
+"""Parts that both media services share."""
+
+from bridge.services.onvif.answers import MAX_URI, bounds_range, int_range, snapshot_url, stream_url
+from tests.services.onvif.bridge_setting import ADMIN, Bridge, call
+
+
+def profile():
+    return Bridge().profiles.profile(ADMIN, "gate.sub")
+
+
+def test_urls():
+    assert stream_url(call(), profile()) == "rtsp://192.0.2.5:554/live/gate/sub"
+    assert snapshot_url(call(), profile()) == "http://192.0.2.5:580/snapshot/gate.jpg"
+    assert stream_url(call(host="[2001:db8::1]"), profile()) == "rtsp://[2001:db8::1]:554/live/gate/sub"
+
+
+def test_a_long_host_gives_way_to_the_address():
+    for local, expected in (
+        ("192.0.2.9", "192.0.2.9"),
+        ("2001:db8::9", "[2001:db8::9]"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+    ):
+        url = stream_url(call(host="h" * 120, local=local), profile())
+        assert url == f"rtsp://{expected}:554/live/gate/sub"
+        assert len(url) <= MAX_URI
+
+
+def test_ranges():
+    assert int_range([5, 3, 9]) == {"Min": 3, "Max": 9}
+    assert bounds_range([profile().source])["WidthRange"] == {"Min": 1920, "Max": 1920}
