@@ -223,6 +223,12 @@ class Outbox:
         for flow in {entry.flow for entry in self._entries if entry.flow is not None}:
             self.forget(flow)
 
+    def clear(self) -> None:
+        """The connection is gone: nothing of it waits any more."""
+        while self._entries:
+            self._count(self._entries.popleft(), -1)
+        self._head_sent = 0
+
     def head(self) -> memoryview | None:
         """What goes out next: the rest of the first entry; None when nothing waits."""
         if not self._entries:

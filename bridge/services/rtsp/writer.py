@@ -206,12 +206,14 @@ class ConnectionWriter:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._outbox = Outbox()
+        self._outbox.clear()
 
     def _finish(self) -> None:
         """Everything has gone out: the transport closes."""
         self._closed = True
         self._release()
+        if self._socket is None:
+            self._transport.unregisterProducer()
         self._transport.loseConnection()
 
     def _give_up(self, reason: str) -> None:
