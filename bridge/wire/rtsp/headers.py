@@ -272,20 +272,20 @@ _URL_PREFIX = re.compile(r"^url\s*=\s*", re.IGNORECASE)
 _NUMBER_PARAMETER = re.compile(r";\s*(seq|rtptime)\s*=\s*([0-9]*)", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII | re.IGNORECASE)
 _NPT = re.compile(r"(?:(\d{1,9}):(\d{1,2}):)?(\d{1,12})(?:\.(\d{0,9})\d*)?", re.ASCII)
+_UNTIL_SEPARATOR = {mark: re.compile(rf'(?:[^{mark}"]+|"[^"]*"?)*') for mark in ",;"}
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def _split_outside_quotes(text: str, separator: str) -> list[str]:
     if '"' not in text:
         return text.split(separator)
-    parts: list[str] = [""]
-    for index, piece in enumerate(text.split('"')):
-        if index % 2:
-            parts[-1] += f'"{piece}"'
-        else:
-            first, *others = piece.split(separator)
-            parts[-1] += first
-            parts += others
+    parts: list[str] = []
+    at = 0
+    while at <= len(text):
+        found = _UNTIL_SEPARATOR[separator].match(text, at)
+        end = found.end() if found else len(text)
+        parts.append(text[at:end])
+        at = end + 1
     return parts
 
 

@@ -346,7 +346,7 @@ class Reader:
 
     def _refuse_hopeless(self, data: bytes, start: int) -> None:
         """Raises for a head that is not complete yet and can never become one."""
-        bad = _CONTROL.search(data, start)
+        bad = _CONTROL.search(data, start + self._searched)
         if bad:
             raise RemoteProtocolError(f"byte {bad[0]!r} in the head of a message", clause="RFC 2326 4", status=400)
         if len(data) - start >= self._limits.max_head_bytes:
