@@ -21,9 +21,14 @@ class Backoff:
     healthy_ns: int = 60 * NS_PER_S
     _next_ns: int = 0
 
-    def after(self, lasted_ns: int) -> int:
-        """Nanoseconds to wait after a connection that delivered for `lasted_ns` (0: it never did)."""
-        if not self._next_ns or lasted_ns >= self.healthy_ns:
+    def after(self, lasted_ns: int, *, at_once_slow: bool = False) -> int:
+        """Nanoseconds to wait after a connection that delivered for `lasted_ns` (0: it never did).
+
+        at_once_slow: soon would do harm, so the longest wait comes first
+        """
+        if at_once_slow:
+            self._next_ns = self.most_ns
+        elif not self._next_ns or lasted_ns >= self.healthy_ns:
             self._next_ns = self.first_ns
         wait_ns = self._next_ns
         self._next_ns = min(2 * wait_ns, self.most_ns)

@@ -19,7 +19,7 @@ SOUND = "audiotestsrc is-live=true samplesperbuffer=160 ! audio/x-raw,rate=8000,
 
 MEDIA = {
     "/h264": f"( {H264} )",
-    "/h264aac": f"( {H264} audiotestsrc is-live=true ! audio/x-raw,rate=16000 ! avenc_aac ! rtpmp4gpay name=pay1 pt=97 )",
+    "/h264aac": f"( {H264} {SOUND} ! avenc_aac ! rtpmp4gpay name=pay1 pt=97 )",
     "/h264pcmu": f"( {H264} {SOUND} ! mulawenc ! rtppcmupay name=pay1 pt=0 )",
     "/h265": f"( {PICTURE} ! x265enc tune=zerolatency key-int-max=25 speed-preset=ultrafast ! h265parse "
     "! rtph265pay name=pay0 pt=96 )",

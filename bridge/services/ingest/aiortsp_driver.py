@@ -417,6 +417,8 @@ def _failed(error: Exception, errand: Errand) -> Failed:
     """aiortsp's errors in the words of our own client."""
     if isinstance(error, RTSPResponseError) and error.response is not None:
         status = error.response.status
+        if status == 401 and errand.url.user is None:
+            return Failed(DownReason.AUTH, "401: the camera wants a user name and password")
         if status in (401, 403):
             return Failed(DownReason.AUTH, "401: user name or password refused")
         if status == 404:

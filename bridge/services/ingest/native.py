@@ -380,9 +380,9 @@ class CameraConnection(Protocol):
         self._closing = True
         self._outcome = outcome
         self._ways = [_ignore] * 256
-        self.transport.loseConnection()
         # A camera that does not read would keep the connection open for minutes.
         self._abort_timer = self._errand.reactor.callLater(_LINGER_S, self._abort)
+        self.transport.loseConnection()
 
     def _abort(self) -> None:
         self._abort_timer = None

@@ -67,6 +67,10 @@ class CameraSource:
             transport = Lower(settings.transport)
         except (RemoteProtocolError, ValueError) as error:
             raise ConfigurationError(f"stream {settings.camera_id}/{settings.stream_name}: {error}") from None
+        if not ((url.user or "") + (url.password or "") + "-").isprintable():
+            raise ConfigurationError(
+                f"stream {settings.camera_id}/{settings.stream_name}: user or password holds a control character"
+            )
         self.settings = settings
         self.statistics = IngestStatistics()
         self._log = log.bind(camera=settings.camera_id, stream=settings.stream_name)
@@ -114,7 +118,9 @@ class CameraSource:
         if self._stopping is not None:
             return
         now = self._errand.clock.monotonic_ns()
-        wait_ns = self._backoff.after(0 if self._up_at is None else now - self._up_at)
+        # Cameras lock a user out who tries wrong passwords in quick succession.
+        lasted_ns = 0 if self._up_at is None else now - self._up_at
+        wait_ns = self._backoff.after(lasted_ns, at_once_slow=reason is DownReason.AUTH)
         self._up_at = None
         # A camera that is off for a night is one line, not thousands.
         note = self._log.debug if text == self._down_text else self._log.warning
