@@ -135,7 +135,8 @@ class RtspConnection(Protocol):
                 self.perform(answer)
             case PlayRequested(session=session):
                 starts = server.play(session, self)
-                self.perform(self.dialogue.accept_play(starts, now))
+                answer = self.dialogue.refuse(404, now) if starts is None else self.dialogue.accept_play(starts, now)
+                self.perform(answer)
             case PlayStarted(session=session):
                 server.begin(session, now)
             case Paused(session=session):

@@ -29,7 +29,7 @@ def listen_tcp(reactor: Any, factory: Factory, hosts: Sequence[str], port: int) 
                 if host == "::" and error.errno in _NO_SUCH_FAMILY and len(hosts) > 1:
                     structlog.get_logger().info("no IPv6 here: not listening on ::", door="rtsp")
                     continue
-                raise CannotListenError(host, port, error) from error  # type: ignore[no-untyped-call] # Twisted's
+                raise CannotListenError(host, port, error) from error
             port = opened[-1].getsockname()[1]
         # The reactor duplicates the descriptor; ours is closed below.
         return [reactor.adoptStreamPort(each.fileno(), each.family, factory) for each in opened]

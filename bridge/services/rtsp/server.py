@@ -119,7 +119,7 @@ class RtspServer(Factory):
         self._connections: set[RtspConnection] = set()
         self._addresses: Counter[str] = Counter()
         self._viewers: dict[str, Viewer] = {}
-        self._ticker = LoopingCall(self._tick)
+        self._ticker = LoopingCall(self.tick)
         self._ticker.clock = reactor
         self._closed: Deferred[None] | None = None
         self.live = LiveStreams(
@@ -151,11 +151,15 @@ class RtspServer(Factory):
         """Opens the door on every host; -> the port (the system's choice for 0). Raises CannotListenError."""
         ports = listen_tcp(self.reactor, self, self._hosts, port)
         self._ports += ports
+        self.start()
+        return int(getattr(ports[0].getHost(), "port", 0))
+
+    def start(self) -> None:
+        """Opens the UDP ports and begins to watch sessions; connections may come."""
         if self._udp is None:
             self._udp = UdpSender(self.reactor, self._hosts, on_report=self.heard)
         if not self._ticker.running:
             self._ticker.start(TICK_S, now=False)
-        return int(getattr(ports[0].getHost(), "port", 0))
 
     def close(self) -> Deferred[None]:
         """No new connections, every session ends, connections are closed; fires when all of them are gone."""
@@ -265,10 +269,13 @@ class RtspServer(Factory):
         self._viewer(event.session, connection).give_ports(event.track, ports)
         return ports.ports
 
-    def play(self, session: Session, connection: RtspConnection) -> Mapping[int, tuple[int | None, int | None]]:
-        """The start points of its playback."""
+    def play(self, session: Session, connection: RtspConnection) -> Mapping[int, tuple[int | None, int | None]] | None:
+        """The start points of its playback; None: the camera has its tracks no more."""
         viewer = self._viewer(session, connection)
-        return viewer.play(connection.writer, lambda reason: self._end(session, reason), self.clock.monotonic_ns())
+        try:
+            return viewer.play(connection.writer, lambda reason: self._end(session, reason), self.clock.monotonic_ns())
+        except LookupError:
+            return None
 
     def begin(self, session: Session, now: MonotonicNs) -> None:
         """Its PLAY was answered."""
@@ -330,7 +337,8 @@ class RtspServer(Factory):
                 if connection.dialogue is session.connection:
                     connection.writer.lose()
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Once a second: what timed out."""
         now = self.clock.monotonic_ns()
         for session in self.side.sessions.on_timeout(now):
             self.statistics.sessions_timed_out += 1
