@@ -40,6 +40,7 @@ class OperationPolicy:
 
     served:  whether a handler answers; otherwise ter:ActionNotSupported does, followed by `subcode` if there is one
     acts:    it does something (kind `ctl`), so it goes into the audit log
+    request: QName `{namespace}local` of its element in Body
     """
 
     service: str
@@ -48,6 +49,7 @@ class OperationPolicy:
     served: bool
     acts: bool
     subcode: str
+    request: str = ""
 
 
 def read_policies(data: bytes) -> dict[tuple[str, str], OperationPolicy]:
@@ -62,6 +64,7 @@ def read_policies(data: bytes) -> dict[tuple[str, str], OperationPolicy]:
                 served=row["decision"] == "serve",
                 acts=row["kind"] == "ctl",
                 subcode=row.get("reason_subcode", ""),
+                request=f"{{{row['namespace']}}}{row.get('element', row['operation'])}",
             )
         except (KeyError, ValueError) as error:
             raise ConfigurationError(f"operations.json, {row.get('operation', row)!r}: {error}") from None

@@ -109,6 +109,7 @@ class OnvifService:
     ) -> None:
         self._schemas = schemas
         self._policies = policies
+        self._known = {policy.request: policy for policy in policies.values()}
         self._login = login
         self._public = public
         self._audit = audit
@@ -191,8 +192,7 @@ class OnvifService:
         policy = self._policies.get((operation.service, operation.name))
         handler = self._handlers.get((operation.service, operation.name))
         if handler is None or policy is None or not policy.served:
-            subcode = policy.subcode if policy is not None else ""
-            raise SoapFault(not_supported(subcode) if subcode else ACTION_NOT_SUPPORTED)
+            raise SoapFault(_unsupported(policy))
         principal = None
         if policy.access is not AccessClass.PRE_AUTH:
             principal = self._login.by_envelope(post.target, post.authorization, envelope, post.peer_text)
@@ -213,7 +213,9 @@ class OnvifService:
         service = self._by_path.get(path, "")
         operation = self._operations.get((service, name)) or self._by_name.get(name)
         if operation is None:
-            raise SoapFault(UNKNOWN_ACTION)
+            # An operation of the standard whose service is not built: not unknown, but not there.
+            known = self._known.get(name)
+            raise SoapFault(UNKNOWN_ACTION if known is None else _unsupported(known))
         return operation
 
     def _check_access(self, principal: Principal, policy: OperationPolicy, post: Post) -> None:
@@ -273,6 +275,10 @@ def unauthorized(error: UnauthorizedError) -> Reply:
     """HTTP 401 with its challenges."""
     headers = tuple(("WWW-Authenticate", challenge) for challenge in error.challenges)
     return Reply(401, b"", "", headers)
+
+
+def _unsupported(policy: OperationPolicy | None) -> Fault:
+    return not_supported(policy.subcode) if policy is not None and policy.subcode else ACTION_NOT_SUPPORTED
 
 
 def _fault_reply(fault: Fault, envelope: Envelope) -> Reply:
