@@ -5,7 +5,8 @@ What H.264 (RFC 6184) and H.265 (RFC 7798) share; their own `rtp.py` takes the N
 A unit ends by the marker bit or by the next timestamp, whichever comes first. Two faults of cameras are met by name:
 
 - A marker on parameter sets, SEI or delimiters ends nothing: these begin a picture (H.264 7.4.1.2.3, H.265 7.4.2.4.4).
-  When such NAL units come alone with a timestamp of their own they join the picture that follows, for the same reason.
+  When such NAL units come alone with a timestamp of their own they join the picture that follows, for the same reason;
+  when their own picture was lost they are a damaged unit without one.
 - A marker on every slice: see `MarkerPolicy`.
 """
 
@@ -132,7 +133,7 @@ class NalUnitDepacketizer:
         elif timestamp != self._timestamp:
             if self._fragments is not None:
                 self._drop_fragments()
-            if self._has_picture or not self._parts:
+            if self._has_picture or self._damaged or not self._parts:
                 self._unmarked_units += 1
                 self._close()
                 self._gap_before |= gap

@@ -27,6 +27,8 @@ VIDEO_CLOCK_RATE = 90_000
 #: So many parameter sets are kept of one SDP or access unit, the first ones; encoders use 2 or 3.
 MAX_PARAMETER_SETS = 32
 MAX_PARAMETER_SET_BYTES = 4096
+#: The shortest PPS that can be written.
+MIN_PARAMETER_SET_BYTES = 3
 
 _CODECS = {codec.value: codec for codec in Codec} | {"HEVC": Codec.H265}
 _PARAMETER_SET_TYPES: dict[Codec, tuple[int, ...]] = {
@@ -249,7 +251,8 @@ def complete_track(track: Track, parameter_sets: Sequence[bytes]) -> Track:
         return track
     nal_type = h264.nal_type if track.codec is Codec.H264 else h265.nal_type
     kinds = _PARAMETER_SET_TYPES[track.codec]
-    new = [nal for nal in parameter_sets if nal_type(nal) in kinds and len(nal) <= MAX_PARAMETER_SET_BYTES]
+    sizes = range(MIN_PARAMETER_SET_BYTES, MAX_PARAMETER_SET_BYTES + 1)
+    new = [nal for nal in parameter_sets if nal_type(nal) in kinds and len(nal) in sizes]
     fresh = {nal_type(nal) for nal in new}
     kept = [nal for nal in track.parameter_sets if nal_type(nal) not in fresh]
     sets = tuple(sorted(dict.fromkeys([*new, *kept]), key=nal_type)[:MAX_PARAMETER_SETS])

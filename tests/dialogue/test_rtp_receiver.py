@@ -1,0 +1,373 @@
+"""RTP reception: order, loss, sources, reports; packets in, access units out."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.base.media import Codec, Track
+from bridge.base.time import NS_PER_MS, NS_PER_S, MonotonicNs
+from bridge.dialogue.rtp_receiver import FOLLOW_SSRC_PACKETS, REORDER_NS, REORDER_PACKETS, RtpReceiver, UnknownSsrc
+from bridge.wire import rtcp, rtp
+from bridge.wire.h264.rtp import packetize
+from tests.wire.encoded import video
+
+TRACK = Track(Codec.H264, 90000)
+SSRC = 0x1234
+FRAME_TICKS, FRAME_NS = 3600, 40 * NS_PER_MS
+P = b"\x41\x9aslice"
+
+
+class Camera:
+    """A receiver and what comes out of it; sends it one small picture after another."""
+
+    def __init__(self, sequence=100, timestamp=0, **options):
+        self.units = []
+        self.resets = []
+        self.receiver = RtpReceiver(options.pop("track", TRACK), self._on_unit, on_reset=self.resets.append, **options)
+        self.sequence, self.timestamp, self.now = sequence, timestamp, 0
+
+    def _on_unit(self, media_time, parts, key, damaged, arrived_ns):
+        self.units.append((media_time, parts, key, damaged, arrived_ns))
+
+    def packet(self, payload=P, *, marker=True, ssrc=SSRC, payload_type=96):
+        """The next packet in sequence, not sent yet."""
+        packet = rtp.pack_header(payload_type, self.sequence, self.timestamp, ssrc, marker=marker) + payload
+        self.sequence += 1
+        if marker:
+            self.timestamp += FRAME_TICKS
+        return packet
+
+    def push(self, *packets, wait_ns=FRAME_NS):
+        for packet in packets:
+            self.receiver.push(memoryview(packet), MonotonicNs(self.now))
+            self.now += wait_ns
+
+    @property
+    def times(self):
+        return [unit[0] for unit in self.units]
+
+    @property
+    def damaged(self):
+        return [unit[3] for unit in self.units]
+
+
+def test_units_in_order_with_the_time_of_their_last_packet():
+    camera = Camera()
+    camera.push(camera.packet(marker=False), camera.packet(), camera.packet())
+    assert camera.units == [(0, (P, P), False, False, FRAME_NS), (FRAME_TICKS, (P,), False, False, 2 * FRAME_NS)]
+
+
+def test_a_unit_ended_by_the_next_timestamp_arrived_before():
+    camera = Camera()
+    camera.push(camera.packet(marker=False))
+    camera.timestamp += 9
+    camera.push(camera.packet())
+    assert [(unit[0], unit[4]) for unit in camera.units] == [(0, 0), (9, FRAME_NS)]
+
+
+@pytest.mark.parametrize("reorder", [False, True])
+def test_wraps_of_sequence_and_timestamp(reorder):
+    camera = Camera(sequence=65530, timestamp=(1 << 32) - 5 * FRAME_TICKS, reorder=reorder)
+    camera.push(*[camera.packet() for _ in range(20)])
+    assert camera.times == [(1 << 32) + (n - 5) * FRAME_TICKS for n in range(20)]
+    assert not any(camera.damaged)
+    assert camera.receiver.statistics.lost == 0
+    assert camera.receiver.report_block(MonotonicNs(0)).highest_sequence == 65549
+
+
+def test_many_wraps():
+    camera = Camera(sequence=0)
+    packets = [camera.packet() for _ in range(200_000)]
+    camera.push(*packets, wait_ns=0)
+    assert camera.times[-1] == 199_999 * FRAME_TICKS
+    assert camera.receiver.report_block(MonotonicNs(0)).highest_sequence == 199_999
+
+
+def test_over_tcp_a_hole_is_a_loss_at_once():
+    camera = Camera()
+    first, *_, last = [camera.packet() for _ in range(5)]
+    camera.push(first, last, camera.packet())
+    assert camera.damaged == [False, True, False]
+    assert camera.receiver.statistics.lost == 3
+    assert camera.receiver.next_timeout() is None
+
+
+def test_over_udp_the_missing_packet_is_waited_for():
+    camera = Camera(reorder=True)
+    a, b, c, d = [camera.packet() for _ in range(4)]
+    camera.push(a, c, d, wait_ns=NS_PER_MS)
+    assert camera.receiver.next_timeout() == NS_PER_MS + REORDER_NS
+    camera.push(b, camera.packet(), wait_ns=NS_PER_MS)
+    assert camera.times == [n * FRAME_TICKS for n in range(5)]
+    assert not any(camera.damaged)
+    # Those that waited are dated by the packet that they waited for.
+    assert [unit[4] // NS_PER_MS for unit in camera.units] == [0, 3, 3, 3, 4]
+    assert camera.receiver.next_timeout() is None
+
+
+def test_the_wait_ends_by_time():
+    camera = Camera(reorder=True)
+    a, b, c = [camera.packet() for _ in range(3)]
+    camera.push(a, c, wait_ns=NS_PER_MS)
+    camera.receiver.on_timeout(MonotonicNs(REORDER_NS))
+    assert len(camera.units) == 1
+    camera.receiver.on_timeout(camera.receiver.next_timeout())
+    assert camera.damaged == [False, True]
+    assert camera.receiver.next_timeout() is None
+    camera.push(b)  # too late
+    assert len(camera.units) == 2
+    assert (camera.receiver.statistics.late, camera.receiver.statistics.lost) == (1, 0)
+
+
+def test_the_wait_ends_by_time_even_if_no_timer_comes():
+    camera = Camera(reorder=True)
+    a, _, c, d = [camera.packet() for _ in range(4)]
+    camera.push(a, c, wait_ns=REORDER_NS)
+    camera.push(d)
+    assert len(camera.units) == 3
+
+
+def test_the_wait_ends_by_count():
+    camera = Camera(reorder=True)
+    packets = [camera.packet() for _ in range(REORDER_PACKETS + 2)]
+    camera.push(packets[0], *packets[2:-1], wait_ns=0)
+    assert len(camera.units) == 1
+    camera.push(packets[-1], wait_ns=0)
+    assert len(camera.units) == REORDER_PACKETS + 1
+    assert camera.receiver.statistics.lost == 1
+
+
+def test_two_holes_are_given_up_one_after_the_other():
+    camera = Camera(reorder=True)
+    packets = [camera.packet() for _ in range(6)]
+    camera.push(packets[0], packets[2], wait_ns=NS_PER_MS * 10)
+    camera.push(packets[4], packets[5], wait_ns=NS_PER_MS * 10)
+    first = camera.receiver.next_timeout()
+    camera.receiver.on_timeout(first)
+    assert len(camera.units) == 2
+    assert camera.receiver.next_timeout() == first + 10 * NS_PER_MS
+    camera.receiver.end()
+    assert camera.damaged == [False, True, True, False]
+
+
+@pytest.mark.parametrize("reorder", [False, True])
+def test_duplicates_are_counted_and_dropped(reorder):
+    camera = Camera(reorder=reorder)
+    a, b, c, d = [camera.packet() for _ in range(4)]
+    camera.push(a, a, b, a, c, d, d)
+    assert camera.times == [n * FRAME_TICKS for n in range(4)]
+    assert camera.receiver.statistics.late == 3
+    assert camera.receiver.statistics.lost == -3
+
+
+def test_duplicates_of_waiting_packets_are_counted_and_dropped():
+    camera = Camera(reorder=True)
+    a, b, c = [camera.packet() for _ in range(3)]
+    camera.push(a, c, c, b, wait_ns=0)
+    assert len(camera.units) == 3
+    assert camera.receiver.statistics.late == 1
+
+
+@pytest.mark.parametrize("reorder", [False, True])
+@pytest.mark.parametrize("jump", [3002, 30_000, 65_000, -200])
+def test_a_jump_of_the_sequence_is_a_restart_after_two_packets(reorder, jump):
+    camera = Camera(sequence=1000, reorder=reorder)
+    camera.push(camera.packet(), camera.packet())
+    camera.sequence += jump
+    camera.timestamp = 77
+    camera.push(*[camera.packet() for _ in range(3)])
+    assert camera.times == [0, FRAME_TICKS, 77 + FRAME_TICKS, 77 + 2 * FRAME_TICKS]
+    assert len(camera.resets) == 1
+    assert "sequence goes on at" in camera.resets[0]
+    assert camera.receiver.statistics.lost == 0
+
+
+@pytest.mark.parametrize("reorder", [False, True])
+def test_a_stray_packet_is_no_restart(reorder):
+    camera = Camera(reorder=reorder)
+    stray = rtp.pack_header(96, 40_000, 0, SSRC) + P
+    camera.push(camera.packet(), stray, camera.packet())
+    assert (camera.times, camera.resets, camera.receiver.foreign) == ([0, FRAME_TICKS], [], 1)
+
+
+def test_a_reset_delivers_what_is_held():
+    camera = Camera(reorder=True)
+    camera.push(camera.packet(marker=False))
+    camera.sequence += 1
+    camera.push(camera.packet(marker=False), wait_ns=0)
+    camera.sequence += 10_000
+    camera.push(camera.packet(), camera.packet(), wait_ns=0)
+    assert [(unit[1], unit[3]) for unit in camera.units] == [((P, P), True), ((P,), False)]
+
+
+def test_a_new_ssrc_is_followed_after_some_packets():
+    camera = Camera()
+    camera.push(camera.packet())
+    camera.timestamp = camera.sequence = 5
+    camera.push(*[camera.packet(ssrc=7) for _ in range(FOLLOW_SSRC_PACKETS + 1)])
+    assert len(camera.units) == 3
+    assert camera.resets == ["SSRC 00000007 follows 00001234"]
+    assert camera.receiver.foreign == FOLLOW_SSRC_PACKETS - 1
+    assert camera.receiver.report_block(MonotonicNs(0)).ssrc == 7
+
+
+def test_a_source_among_ours_is_not_followed():
+    camera = Camera()
+    for _ in range(3 * FOLLOW_SSRC_PACKETS):
+        camera.push(camera.packet(), rtp.pack_header(96, 1, 1, 7) + P)
+    assert camera.resets == []
+
+
+def test_after_bye_the_next_source_is_followed_at_once():
+    camera = Camera()
+    camera.push(camera.packet())
+    camera.receiver.on_bye(rtcp.Bye((9,)))
+    camera.push(camera.packet(ssrc=7))
+    assert camera.resets == []
+    camera.receiver.on_bye(rtcp.Bye((SSRC,)))
+    camera.push(camera.packet(ssrc=7), camera.packet(ssrc=7))
+    assert len(camera.units) == 3
+
+
+def test_policy_drop_keeps_to_its_source():
+    camera = Camera(unknown_ssrc=UnknownSsrc.DROP)
+    camera.push(camera.packet(), *[camera.packet(ssrc=7) for _ in range(50)])
+    assert (len(camera.units), camera.receiver.foreign) == (1, 50)
+    announced = Camera(unknown_ssrc=UnknownSsrc.DROP, ssrc=SSRC)
+    announced.push(announced.packet(ssrc=7), announced.packet())
+    assert (len(announced.units), announced.receiver.foreign) == (1, 1)
+
+
+def test_a_wrongly_announced_ssrc_does_not_matter_when_following():
+    camera = Camera(ssrc=7)
+    camera.push(camera.packet(), camera.packet())
+    assert (len(camera.units), camera.resets) == (2, [])
+
+
+def test_other_payload_types_are_dropped():
+    camera = Camera(payload_type=96)
+    camera.push(camera.packet(payload_type=97), camera.packet(payload_type=0))
+    assert (camera.units, camera.receiver.foreign) == ([], 2)
+    first_decides = Camera()
+    first_decides.push(first_decides.packet(payload_type=97), first_decides.packet())
+    assert (len(first_decides.units), first_decides.receiver.foreign) == (1, 1)
+
+
+def test_malformed_packets_are_counted():
+    camera = Camera()
+    camera.push(b"", b"\x80" * 11, b"\x40" * 20, b"\xbf" * 20)
+    assert (camera.units, camera.receiver.malformed) == ([], 4)
+
+
+def test_header_extension_csrc_and_padding_are_passed_over():
+    camera = Camera()
+    packet = rtp.pack_header(96, 1, 0, SSRC, marker=True, extension=(0xABAC, bytes(12))) + P + b"\0\0\3"
+    camera.push(bytes((packet[0] | 0x20,)) + packet[1:])
+    assert camera.units == [(0, (P,), False, False, 0)]
+    assert camera.receiver.statistics.octets == len(P)
+
+
+def test_a_camera_without_markers_is_flushed_by_silence():
+    camera = Camera()
+    for _ in range(5):
+        camera.push(camera.packet(marker=False))
+        camera.timestamp += FRAME_TICKS
+    assert len(camera.units) == 4
+    deadline = camera.receiver.next_timeout()
+    assert deadline == 4 * FRAME_NS + 2 * FRAME_NS
+    camera.receiver.on_timeout(MonotonicNs(deadline - 1))
+    assert len(camera.units) == 4
+    camera.receiver.on_timeout(deadline)
+    assert camera.units[4] == (4 * FRAME_TICKS, (P,), False, False, 4 * FRAME_NS)
+    assert camera.receiver.next_timeout() is None
+
+
+def test_end_delivers_what_is_held():
+    camera = Camera()
+    camera.push(camera.packet(marker=False))
+    camera.receiver.end()
+    assert camera.units == [(0, (P,), False, False, 0)]
+
+
+def test_audio_times_of_one_packet():
+    camera = Camera(track=Track(Codec.AAC, 16000, 1, config=b"\x14\x08"), payload_type=97)
+    two_frames = bytes.fromhex("0020 0008 0008") + b"ab"
+    camera.timestamp = (1 << 32) - 1024
+    camera.push(camera.packet(two_frames, payload_type=97))
+    assert camera.units == [
+        ((1 << 32) - 1024, (b"a",), True, False, 0),
+        (1 << 32, (b"b",), True, False, 0),
+    ]
+
+
+def test_sender_reports():
+    camera = Camera(timestamp=(1 << 32) - FRAME_TICKS)
+    report = rtcp.SenderReport(SSRC, 0x1111_2222_3333_4444, 900)
+    assert camera.receiver.on_sender_report(report, MonotonicNs(0)) is None
+    assert camera.receiver.report_block(MonotonicNs(0)) is None
+    camera.push(camera.packet())
+    assert camera.receiver.on_sender_report(report, MonotonicNs(NS_PER_S)) == (1 << 32) + 900
+    assert camera.receiver.on_sender_report(rtcp.SenderReport(7, 1, 1), MonotonicNs(0)) is None
+    block = camera.receiver.report_block(MonotonicNs(3 * NS_PER_S))
+    assert (block.last_sr, block.delay_since_last_sr) == (0x2222_3333, 2 * 65536)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 32),
+    sequence=st.sampled_from([0, 65_500, 65_535, 32_700]),
+    timestamp=st.sampled_from([0, (1 << 32) - 20_000, 1 << 31]),
+    loss=st.sampled_from([0, 0.02, 0.2]),
+    reorder=st.sampled_from([0, 0.05, 0.5]),
+    duplicate=st.sampled_from([0, 0.1]),
+)
+def test_a_bad_network(seed, sequence, timestamp, loss, reorder, duplicate):
+    """Whatever is not lost comes out bit for bit and in order; every unit that is not whole is marked."""
+    dice = random.Random(seed)
+    stream = video("libx264", 64, 64)
+    camera = Camera(sequence=sequence, timestamp=timestamp, reorder=True)
+    sent, wire = {}, []
+    for parts in stream * 3:
+        payloads = packetize(parts, 300)
+        sent[camera.timestamp & 0xFFFFFFFF] = parts
+        packets = [camera.packet(payload, marker=payload is payloads[-1]) for payload in payloads]
+        wire += packets
+    lost = {index for index in range(1, len(wire)) if dice.random() < loss}
+    arrivals = []
+    for index in range(len(wire)):
+        if index not in lost:
+            place = index + (dice.uniform(0, 20) if index and dice.random() < reorder else 0)
+            arrivals += [(place, index)] + [(place + dice.uniform(0, 20), index)] * (
+                index and dice.random() < duplicate
+            )
+    camera.push(*[wire[index] for _, index in sorted(arrivals)], wait_ns=NS_PER_MS // 10)
+    camera.receiver.end()
+    assert camera.times == sorted(set(camera.times))
+    assert camera.resets == []
+    for media_time, parts, key, damaged, _ in camera.units:
+        if not damaged:
+            assert parts == sent[media_time & 0xFFFFFFFF]
+            assert key == (parts[0][0] & 31 == 7)
+        else:
+            assert set(parts) <= set(sent[media_time & 0xFFFFFFFF])
+    if not lost:
+        assert [unit[1] for unit in camera.units] == list(sent.values())
+        assert not any(camera.damaged)
+    statistics = camera.receiver.statistics
+    assert statistics.packets == len(wire) - len(lost)
+    assert statistics.skipped <= len(lost)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(st.binary(max_size=30), st.integers(0, 200)), max_size=30), st.booleans())
+def test_no_bytes_raise(packets, reorder):
+    camera = Camera(reorder=reorder)
+    for packet, wait_ms in packets:
+        camera.push(b"\x80\x60\0" + packet, packet, wait_ns=wait_ms * NS_PER_MS)
+        timeout = camera.receiver.next_timeout()
+        if timeout is not None:
+            camera.receiver.on_timeout(timeout)
+        camera.receiver.report_block(MonotonicNs(camera.now))
+    camera.receiver.end()
