@@ -224,7 +224,7 @@ def test_rtp_info_is_bounded_and_checked():
     [
         ("abc", "abc;timeout=60", SessionHeader("abc")),
         ("abc;timeout=30", "abc;timeout=30", SessionHeader("abc", 30)),
-        (" 9a90de54; Timeout = 120 ;x", "9a90de54;timeout=120", SessionHeader("9a90de54", 120)),
+        (" 5c11ab07; Timeout = 120 ;x", "5c11ab07;timeout=120", SessionHeader("5c11ab07", 120)),
         ("abc;timeout=", "abc;timeout=60", SessionHeader("abc")),
         ("abc;timeout=0", "abc;timeout=60", SessionHeader("abc")),
         ("abc;timeout=-5", "abc;timeout=60", SessionHeader("abc")),
@@ -256,7 +256,7 @@ def test_headers_of_devices():
     assert Transport.parse(header_of("gw_setup", "Transport")) == Transport(
         lower=TCP, interleaved=(0, 1), source="198.51.100.14", destination="198.51.100.200"
     )
-    assert SessionHeader.parse(header_of("gw_play", "Session")) == SessionHeader("9a90de54", 120)
+    assert SessionHeader.parse(header_of("gw_play", "Session")) == SessionHeader("5c11ab07", 120)
     assert SessionHeader.parse(header_of("dahua_options", "Session")) == SessionHeader("205500117733")
     assert "GET_PARAMETER" in parse_public(header_of("dahua_options", "Public"))
     assert Range.parse(header_of("dahua_play", "Range")) == Range(RangeUnit.NPT, 0)
