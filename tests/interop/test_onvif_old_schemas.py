@@ -10,6 +10,7 @@ from lxml import etree
 from tests.services.onvif.bridge_setting import Bridge, rows
 from tests.services.onvif.test_served import ARGUMENTS, FAULTS
 
+pytestmark = pytest.mark.interop
 onvif = pytest.importorskip("onvif")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
