@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.dialogue.rtsp_states import SERVER, STATELESS, State, allowed
+from bridge.dialogue.rtsp_states import CLIENT, SERVER, STATELESS, Phase, State, Step, allowed
 
 
 def test_every_state_can_be_reached_and_left():
@@ -25,3 +25,14 @@ def test_what_gets_455(state, method):
 
 def test_allow_lists_the_stateless_methods_too():
     assert allowed(State.INIT) == (*STATELESS, "SETUP", "TEARDOWN")
+
+
+def test_a_client_can_be_stopped_and_can_fail_in_every_phase():
+    for phase in Phase:
+        assert CLIENT[phase, Step.TEARDOWN] in (Phase.TEARDOWN, Phase.CLOSED)
+        assert CLIENT[phase, Step.FAILED] is Phase.CLOSED
+
+
+def test_every_phase_of_a_client_can_be_reached():
+    assert {phase for phase, _ in CLIENT} == set(Phase)
+    assert set(CLIENT.values()) == set(Phase) - {Phase.IDLE}

@@ -13,7 +13,8 @@ HERE = Path(__file__).parent
 SYSTEM_PYTHON = "/usr/bin/python3"
 NEEDED = ("x264enc", "x265enc", "avenc_aac", "mulawenc", "rtph265pay", "rtpmp4gpay")
 CHECK = (
-    "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer; Gst.init(None);"
+    "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer;"
+    "Gst.init(None);"
     f"print([name for name in {NEEDED!r} if not Gst.ElementFactory.find(name)])"
 )
 USER, PASSWORD, IN_URL = "admin", "p@ss wort", "admin:p%40ss%20wort@"

@@ -117,7 +117,8 @@ class AiortspDriver:
         period_ns = min(session.session_keepalive // 2, _KEEPALIVE_MOST_S) * NS_PER_S
         keepalive_at = clock.monotonic_ns() + period_ns
         receiver.media_at = clock.monotonic_ns()
-        while True:
+        # Python 3.11's wait_for, under every request, can swallow the cancellation (fixed in 3.12): so look as well.
+        while not self._stopped:
             await asyncio.wait((connection.result,), timeout=_TICK_S)
             now = clock.monotonic_ns()
             if connection.result.done() or not connection.running:
@@ -127,6 +128,7 @@ class AiortspDriver:
             if now >= keepalive_at:
                 await session.keep_alive()
                 keepalive_at = now + period_ns
+        return Failed(DownReason.CLOSED, "closed: we closed the connection")
 
 
 class _Receiver(RTPTransportClient):  # type: ignore[misc]  # aiortsp ships no types

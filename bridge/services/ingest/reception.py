@@ -143,8 +143,6 @@ class Reception:
         into.foreign += foreign - seen.foreign
         seen.foreign = foreign
         counts = receiver.statistics
-        if counts is None:
-            return
         if counts is not seen.source:
             seen.source, seen.packets, seen.late, seen.lost = counts, 0, 0, 0
         into.packets += counts.packets - seen.packets
