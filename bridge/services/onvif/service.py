@@ -109,7 +109,7 @@ class OnvifService:
     ) -> None:
         self._schemas = schemas
         self._policies = policies
-        self._known = {policy.request: policy for policy in policies.values()}
+        self._known = {policy.request: policy for policy in policies.values() if policy.request}
         self._login = login
         self._public = public
         self._audit = audit
