@@ -130,7 +130,10 @@ class Connection:
 
     def sessions(self) -> list[Session]:
         """The living sessions that this connection made or took over."""
-        self._attached = {key: session for key, session in self._attached.items() if not session.ended}
+        for session in [session for session in self._attached.values() if session.ended]:
+            del self._attached[session.id]
+            # Its next request is to be told 454, so a connection is not idle at once when its session has expired.
+            self._active_at = max(self._active_at, session.expires_ns)
         return list(self._attached.values())
 
     # What the peer does

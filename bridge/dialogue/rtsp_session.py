@@ -80,7 +80,10 @@ class Session:
 
 
 class Sessions:
-    """All sessions of one server, at most `max_sessions`: when it is full, no new one is made (453)."""
+    """All sessions of one server, at most `max_sessions`: when it is full, no new one is made (453).
+
+    `made` counts all that ever were.
+    """
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class Sessions:
     ) -> None:
         self.timeout_s = timeout_s
         self.max_sessions = max_sessions
+        self.made = 0
         self._random_bytes = random_bytes
         self._sessions: dict[str, Session] = {}
 
@@ -115,6 +119,7 @@ class Sessions:
         session = Session(session_id, user, presentation, now)
         self.touch(session, now)
         self._sessions[session_id] = session
+        self.made += 1
         return session
 
     def touch(self, session: Session, now: MonotonicNs) -> None:

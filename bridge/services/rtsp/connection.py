@@ -73,7 +73,7 @@ class RtspConnection(Protocol):
         try:
             self._reader.feed(data)
         except RemoteProtocolError as error:
-            self._server.statistics.protocol_errors += 1
+            self._server.counts.protocol_errors += 1
             self._log.info("RTSP input cannot be read", after_bytes=self._bytes_read, fault=str(error))
             self.perform(self.dialogue.receive(error, self._now))
         self._bytes_read += len(data)

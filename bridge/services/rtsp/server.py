@@ -109,7 +109,7 @@ class RtspServer(Factory):
         self.reactor = reactor
         self.clock = clock
         self.limits = limits
-        self.statistics = RtspStatistics()
+        self.counts = RtspStatistics()
         self._accounts = accounts
         self._audit = audit
         self._hosts = tuple(hosts)
@@ -144,6 +144,15 @@ class RtspServer(Factory):
             request_ns=limits.request_timeout_s * NS_PER_S,
         )
         catalogue.watch(self.recheck)
+
+    @property
+    def statistics(self) -> RtspStatistics:
+        """As of now."""
+        counts = self.counts
+        counts.connections = len(self._connections)
+        counts.sessions, counts.sessions_made = len(self.side.sessions), self.side.sessions.made
+        counts.viewers = sum(viewer.started for viewer in self._viewers.values())
+        return counts
 
     # Doors open and close
 
@@ -191,7 +200,7 @@ class RtspServer(Factory):
         host = str(getattr(addr, "host", ""))
         limits = self.limits
         if len(self._connections) >= limits.connections or self._addresses[host] >= limits.connections_per_address:
-            self.statistics.connections_refused += 1
+            self.counts.connections_refused += 1
             return None
         return RtspConnection(self)
 
@@ -199,15 +208,13 @@ class RtspServer(Factory):
         """It has a transport."""
         self._connections.add(connection)
         self._addresses[connection.peer_host] += 1
-        self.statistics.connections_accepted += 1
-        self.statistics.connections = len(self._connections)
+        self.counts.connections_accepted += 1
 
     def disconnected(self, connection: RtspConnection) -> None:
         """It is gone."""
         self._connections.discard(connection)
         self._addresses[connection.peer_host] -= 1
         self._addresses += Counter()  # drops what stands at zero
-        self.statistics.connections = len(self._connections)
         if self._closed is not None and not self._connections and not self._closed.called:
             self._closed.callback(None)
 
@@ -222,7 +229,7 @@ class RtspServer(Factory):
                 not isinstance(now_allowed, LivePresentation)
                 or not isinstance(before, LivePresentation)
                 or now_allowed.stream.hub is not before.stream.hub
-                or now_allowed.audio < before.audio
+                or session.legs.keys() - {offered.track for offered in now_allowed.tracks()}
             ):
                 self._end(session, "no longer allowed or no longer there")
         self.live.prune()
@@ -233,7 +240,7 @@ class RtspServer(Factory):
 
     def login_failed(self, user: str, connection: RtspConnection) -> None:
         """A wrong password, or a user who is not there."""
-        self.statistics.login_failures += 1
+        self.counts.login_failures += 1
         self._accounts.lockout.failed(connection.peer_host, user, self.clock.monotonic_ns())
         self._note(user, "login", DOOR, "refused", connection.peer)
 
@@ -282,7 +289,7 @@ class RtspServer(Factory):
         viewer = self._viewers.get(session.id)
         if viewer is not None and not viewer.started:
             viewer.begin(now)
-            self.statistics.plays += 1
+            self.counts.plays += 1
             self._note(session.user, "live.play", viewer.presentation.camera_id, "ok", viewer.peer)
 
     def pause(self, session: Session, now: MonotonicNs) -> None:
@@ -333,7 +340,7 @@ class RtspServer(Factory):
         self.side.sessions.end(session)
         self.session_ended(session, reason)
         if session.interleaved:
-            for connection in self._connections:
+            for connection in tuple(self._connections):
                 if connection.dialogue is session.connection:
                     connection.writer.lose()
 
@@ -341,12 +348,10 @@ class RtspServer(Factory):
         """Once a second: what timed out."""
         now = self.clock.monotonic_ns()
         for session in self.side.sessions.on_timeout(now):
-            self.statistics.sessions_timed_out += 1
+            self.counts.sessions_timed_out += 1
             self.session_ended(session, "timeout")
         for connection in tuple(self._connections):
             connection.tick(now)
-        self.statistics.sessions = len(self.side.sessions)
-        self.statistics.viewers = sum(viewer.started for viewer in self._viewers.values())
 
     def _abort_connections(self) -> None:
         for connection in tuple(self._connections):
