@@ -49,7 +49,7 @@ class OperationPolicy:
     served: bool
     acts: bool
     subcode: str
-    request: str = ""
+    request: str
 
 
 def read_policies(data: bytes) -> dict[tuple[str, str], OperationPolicy]:

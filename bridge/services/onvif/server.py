@@ -38,7 +38,8 @@ class OnvifServer:
         self._per_address: Counter[str] = Counter()
         self.turned_away = 0
         """Connections closed because there were too many."""
-        self._factory = _Factory(self, self._limits, reactor)
+        self.factory: http.HTTPFactory = _Factory(self, self._limits, reactor)
+        """For whoever opens the ports himself."""
         self._log = structlog.get_logger()
 
     def add_resource(self, prefix: str, resource: PlainResource) -> None:
@@ -51,9 +52,9 @@ class OnvifServer:
         tls_context: an OpenSSL context factory: HTTPS
         """
         if tls_context is None:
-            listening = self._reactor.listenTCP(port, self._factory, interface=interface)
+            listening = self._reactor.listenTCP(port, self.factory, interface=interface)
         else:
-            listening = self._reactor.listenSSL(port, self._factory, tls_context, interface=interface)
+            listening = self._reactor.listenSSL(port, self.factory, tls_context, interface=interface)
         self._ports.append(listening)
         return int(listening.getHost().port)
 
@@ -62,6 +63,10 @@ class OnvifServer:
         ports, self._ports = self._ports, []
         for port in ports:
             await port.stopListening()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Ends every connection."""
         for channel in list(self._channels):
             channel.transport.abortConnection()
 

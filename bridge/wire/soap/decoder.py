@@ -119,18 +119,18 @@ def _from_text(type_: Any) -> Callable[[str], Any]:
 
     def value(text: str) -> Any:
         try:
-            found = convert(text)
+            return _ours(convert(text))
         except (ValueError, TypeError, ArithmeticError):
             raise SoapFault(INVALID_ARG_VAL) from None
-        if isinstance(found, dt.datetime):
-            # A time without a zone is read as UTC.
-            return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
-        if hasattr(found, "tdelta"):
-            # isodate's Duration with months or years, which have no fixed length: 30 and 365 days here.
-            try:
-                return found.tdelta + dt.timedelta(days=int(found.years * 365 + found.months * 30))
-            except (ValueError, ArithmeticError):
-                raise SoapFault(INVALID_ARG_VAL) from None
-        return found
 
+    return value
+
+
+def _ours(value: Any) -> Any:
+    """Times in UTC (those without a zone mean UTC), durations as timedelta. Raises ArithmeticError, ValueError."""
+    if isinstance(value, dt.datetime):
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+    if hasattr(value, "tdelta"):
+        # isodate's Duration with months or years, which have no fixed length: 30 and 365 days here.
+        return value.tdelta + dt.timedelta(days=int(value.years * 365 + value.months * 30))
     return value

@@ -3,6 +3,7 @@
 zeep is the schema compiler; its type tree is untyped, so every value of it is `Any` here and nowhere else.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -101,7 +102,15 @@ def to_text(type_: Any) -> Callable[[Any], str]:
     convert = type_.xmlvalue
 
     def text(value: Any) -> str:
-        found = convert(value)
+        found = format_duration(value) if isinstance(value, dt.timedelta) else convert(value)
         return found.decode("ascii") if isinstance(found, bytes) else str(found)
 
     return text
+
+
+def format_duration(value: dt.timedelta) -> str:
+    """xs:duration in seconds alone, `PT60S`: the only form that every client reads (zeep would write `PT1M`, `P0D`)."""
+    micros = value // dt.timedelta(microseconds=1)
+    seconds, fraction = divmod(abs(micros), 1_000_000)
+    text = f"{seconds}.{fraction:06d}".rstrip("0") if fraction else str(seconds)
+    return f"{'-' if micros < 0 else ''}PT{text}S"

@@ -156,6 +156,15 @@ class Schemas:
         """A value of the named type (`{namespace}local`) as text, to be kept and put where a dict would stand."""
         return self._encoder.render(self._documents[service].types.get_type(type_name), value)
 
+    def zeep_element(self, operation: Operation) -> Any:
+        """The answer's element in zeep's tree, which can render it too: the encoder's oracle in the tests."""
+        return self._documents[operation.service].types.get_element(operation.answer)
+
+    def zeep_request(self, operation: Operation, body: Element) -> Any:
+        """The arguments as zeep reads them: the decoder's oracle in the tests."""
+        types = self._documents[operation.service].types
+        return types.get_element(operation.request).parse(body, types, allow_none=True)
+
     def is_valid(self, element: Element) -> bool:
         """Whether libxml2 takes it: for tests of our own answers."""
         return bool(self._validator.validate(element))
@@ -210,7 +219,7 @@ def _answer_actions(documents: Iterable[bytes]) -> dict[str, str]:
                     default = (
                         f"{root.get('targetNamespace')}/{port_type.get('name')}/{output.get('name', f'{name}Response')}"
                     )
-                    found[name] = output.get(_ACTION, default)
+                    found.setdefault(name, output.get(_ACTION, default))
     return found
 
 
