@@ -121,7 +121,9 @@ class TrackTimeline:
     def _stalled(self, error_ns: int, arrived_ns: int) -> bool:
         """Whether a silence explains that units come so late; believed for STALL_GRACE_NS, then it was the clock."""
         if self._late_since_ns is None:
-            if arrived_ns - self._arrived_ns < error_ns - MAX_ERROR_NS:
+            silence_ns = arrived_ns - self._arrived_ns
+            # A clock that is merely slow creeps over the limit without one.
+            if silence_ns < max(error_ns - MAX_ERROR_NS, MAX_ERROR_NS // 2):
                 return False
             self._late_since_ns = arrived_ns
         return arrived_ns - self._late_since_ns <= STALL_GRACE_NS

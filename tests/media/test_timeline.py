@@ -1,0 +1,174 @@
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.base.media import Codec, Track
+from bridge.base.time import NS_PER_MS, NS_PER_S
+from bridge.media.timeline import STALL_GRACE_NS, Timeline
+
+VIDEO = Track(Codec.H264, 90_000)
+AUDIO = Track(Codec.PCMU, 8000)
+FRAME_NS = 40 * NS_PER_MS
+FRAME = 3600
+
+
+def started(*tracks, now_ns=0):
+    timeline = Timeline()
+    timeline.begin_run(tracks or (VIDEO,), now_ns)
+    return timeline
+
+
+def feed(timeline, units, track=0):
+    return [timeline.date(track, raw, arrived_ns) for raw, arrived_ns in units]
+
+
+def rises(dated):
+    return all(a.media_time < b.media_time and a.captured_ns < b.captured_ns for a, b in pairwise(dated))
+
+
+@pytest.mark.parametrize("ppm", [-200, -50, 0, 50, 200])
+def test_drift_is_followed_and_jitter_taken_out(ppm):
+    chance = random.Random(ppm)
+    timeline = started()
+    errors = []
+    for number in range(25 * 1800):
+        true_ns = number * FRAME_NS * (1_000_000 + ppm) // 1_000_000
+        jitter_ns = chance.choice([0, 1, 2, 5, 30, 200]) * NS_PER_MS
+        dated = timeline.date(0, number * FRAME, true_ns + jitter_ns)
+        if number > 250:
+            errors.append(dated.captured_ns - true_ns)
+    assert timeline.discontinuities == 0
+    assert min(errors) >= 0
+    assert max(errors) < 5 * NS_PER_MS
+
+
+def test_media_time_keeps_the_cameras_ticks():
+    dated = feed(started(), [(7000 + 3600 * n, n * FRAME_NS + (n % 3) * NS_PER_MS) for n in range(50)])
+    assert {b.media_time - a.media_time for a, b in pairwise(dated)} == {3600}
+    assert rises(dated)
+
+
+def test_a_late_first_picture_pulls_the_line_without_going_back():
+    units = [(0, 500 * NS_PER_MS)] + [(FRAME * n, n * FRAME_NS) for n in range(13, 40)]
+    dated = feed(started(), units)
+    assert rises(dated)
+    assert dated[-1].captured_ns == 39 * FRAME_NS
+
+
+@pytest.mark.parametrize("jump", [-10_000_000, 100 * 90_000, 2**32, -(2**40)])
+def test_a_clock_that_jumps_or_is_reset_starts_anew_in_step(jump):
+    units = [(2**33 + FRAME * n + (jump if n >= 50 else 0), n * FRAME_NS) for n in range(100)]
+    timeline = started()
+    dated = feed(timeline, units)
+    assert timeline.discontinuities == 1
+    assert rises(dated)
+    assert dated[-1].media_time - dated[0].media_time == 99 * FRAME
+    assert dated[-1].captured_ns == 99 * FRAME_NS
+
+
+def test_a_frozen_clock_is_dated_by_arrival():
+    timeline = started()
+    dated = feed(timeline, [(FRAME * min(n, 20), n * FRAME_NS) for n in range(60)])
+    assert rises(dated)
+    assert dated[-1].captured_ns == 59 * FRAME_NS
+    assert dated[-1].media_time == 59 * FRAME
+    assert timeline.discontinuities == 39
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 2, 10])
+def test_a_clock_of_a_wrong_rate_never_leaves_ours_by_more_than_the_limit(rate):
+    dated = feed(started(), [(int(FRAME * n * rate), n * FRAME_NS) for n in range(2000)])
+    assert rises(dated)
+    assert all(abs(unit.captured_ns - n * FRAME_NS) <= NS_PER_S + FRAME_NS for n, unit in enumerate(dated))
+
+
+def test_after_a_silence_of_the_network_the_cameras_clock_is_believed():
+    arrivals = [n * FRAME_NS if not 50 <= n < 125 else 125 * FRAME_NS for n in range(200)]
+    timeline = started()
+    dated = feed(timeline, [(FRAME * n, at) for n, at in enumerate(arrivals)])
+    assert timeline.discontinuities == 0
+    assert [unit.captured_ns for unit in dated] == [n * FRAME_NS for n in range(200)]
+
+
+def test_a_camera_that_stood_still_is_moved_after_the_grace():
+    gap_ns = 5 * NS_PER_S
+    count = 50 + STALL_GRACE_NS // FRAME_NS + 50
+    timeline = started()
+    dated = feed(timeline, [(FRAME * n, n * FRAME_NS + (gap_ns if n >= 50 else 0)) for n in range(count)])
+    assert timeline.discontinuities == 1
+    assert rises(dated)
+    assert dated[-1].captured_ns == (count - 1) * FRAME_NS + gap_ns
+
+
+def test_b_frames_keep_their_presentation_times():
+    order = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
+    dated = feed(started(), [(FRAME * shown, n * FRAME_NS) for n, shown in enumerate(order)])
+    assert [unit.media_time // FRAME for unit in dated] == order
+
+
+def test_a_clock_set_back_a_little_is_no_b_frame():
+    units = [(FRAME * n - (FRAME * 5 // 2 if n >= 200 else 0), n * FRAME_NS) for n in range(300)]
+    timeline = started()
+    dated = feed(timeline, units)
+    assert timeline.discontinuities == 1
+    assert rises(dated)
+
+
+def test_a_step_back_while_learning_ends_when_no_reordering_would_be_so_deep():
+    units = [(FRAME * n - (FRAME * 24 if n >= 10 else 0), n * FRAME_NS) for n in range(100)]
+    timeline = started()
+    dated = feed(timeline, units)
+    assert timeline.discontinuities == 1
+    assert rises(dated[40:])
+
+
+def test_audio_never_goes_back():
+    units = [(160 * n - (400 if n >= 10 else 0), n * 20 * NS_PER_MS) for n in range(50)]
+    assert rises(feed(started(AUDIO), units))
+
+
+def test_a_reconnect_goes_on_by_the_time_that_passed_and_tracks_stay_in_step():
+    timeline = started(VIDEO, AUDIO)
+    for n in range(100):
+        video = timeline.date(0, 5_000 + FRAME * n, n * FRAME_NS)
+        audio = timeline.date(1, 99_000 + 320 * n, n * FRAME_NS)
+    timeline.begin_run((VIDEO, AUDIO), 110 * FRAME_NS)
+    after = timeline.date(0, 2**31, 124 * FRAME_NS)
+    heard = timeline.date(1, 7, 124 * FRAME_NS)
+    assert after.media_time - video.media_time == 25 * FRAME
+    assert heard.media_time - audio.media_time == 25 * 320
+    assert abs(after.media_time / 90_000 - heard.media_time / 8000) < 0.001
+
+
+def test_a_track_that_is_another_one_now_begins_where_the_stream_is():
+    timeline = started(VIDEO, AUDIO)
+    last = feed(timeline, [(FRAME * n, n * FRAME_NS) for n in range(100)])[-1]
+    timeline.begin_run((Track(Codec.AAC, 48_000),), 100 * FRAME_NS)
+    dated = timeline.date(0, 123, 100 * FRAME_NS)
+    assert dated.media_time / 48_000 == pytest.approx((last.media_time + FRAME) / 90_000)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(-(2**40), 2**40) | st.integers(0, 20_000), st.integers(0, 3 * NS_PER_S), st.booleans()),
+        max_size=60,
+    )
+)
+def test_whatever_a_clock_does_audio_rises_and_never_is_far_in_the_future(steps):
+    timeline = started(AUDIO)
+    raw, arrived_ns, last = 0, 0, None
+    for step, elapsed_ns, reconnect in steps:
+        raw += step
+        arrived_ns += elapsed_ns
+        if reconnect:
+            timeline.begin_run((AUDIO,), arrived_ns)
+        dated = timeline.date(0, raw, arrived_ns)
+        if last is not None:
+            assert dated.media_time > last.media_time
+            assert dated.captured_ns > last.captured_ns
+        assert dated.captured_ns <= arrived_ns + NS_PER_S + NS_PER_S // 100
+        last = dated
