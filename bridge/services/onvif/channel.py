@@ -26,11 +26,17 @@ class OnvifRequest(http.Request):
     """One request. Its channel's door decides about it twice: by its head, then with its body."""
 
     channel: "OnvifChannel"
+    head: Head
 
     def gotLength(self, length: int | None) -> None:
         """The headers are complete."""
         self.content = BytesIO()  # Twisted would write larger bodies to disk
-        self._left_bytes = self.channel.screen(self, length)
+        headers = {
+            name.decode("latin-1").lower(): [value.decode("utf-8", "replace") for value in values]
+            for name, values in self.requestHeaders.getAllRawHeaders()
+        }
+        self.head = Head(*self.channel.request_line, headers, length)
+        self._left_bytes = self.channel.screen(self.head)
 
     def handleContentChunk(self, data: bytes) -> None:
         """A piece of the body, of either transfer coding."""
@@ -44,17 +50,7 @@ class OnvifRequest(http.Request):
 
     def process(self) -> None:
         """The body is complete."""
-        if not self.channel.refused:
-            self.channel.door.serve(self)
-
-    def head(self, length: int | None) -> Head:
-        """What was said before the body."""
-        headers = {
-            name.decode("latin-1").lower(): [value.decode("utf-8", "replace") for value in values]
-            for name, values in self.requestHeaders.getAllRawHeaders()
-        }
-        method, target = self.channel.request_line
-        return Head(method, target, headers, length)
+        self.channel.door.serve(self)
 
     def body(self) -> bytes:
         """All of the body."""
@@ -111,11 +107,11 @@ class OnvifChannel(http.HTTPChannel):
             self._deadline = self.callLater(self._limits.request_s, self._too_slow)
         super().dataReceived(data)
 
-    def screen(self, request: OnvifRequest, length: int | None) -> int:
+    def screen(self, head: Head) -> int:
         """How many bytes of body the request may send; 0 after it was refused."""
-        found = self.door.screen(request.head(length), self)
+        found = self.door.screen(head, self)
         if isinstance(found, int):
-            if length is None or length <= found:
+            if head.length is None or head.length <= found:
                 return found
             found = refuse(413, "the body is too large")
         self.refuse(found)
@@ -149,8 +145,20 @@ class OnvifChannel(http.HTTPChannel):
         if not self.refused:
             super()._send100Continue()
 
+    def lineReceived(self, line: bytes) -> None:
+        """A line of a head; after a refusal the rest of what was read at once still comes by here."""
+        if not self.refused:
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """A piece of a body; the same holds."""
+        if not self.refused:
+            super().rawDataReceived(data)
+
     def allContentReceived(self) -> None:
         """The request is complete."""
+        if self.refused:
+            return
         self._cancel_deadline()
         self._serving = True
         super().allContentReceived()

@@ -112,8 +112,7 @@ class OnvifServer:
 
     def serve(self, request: OnvifRequest) -> None:
         """Answers a complete request."""
-        head = Head(request.method.decode("latin-1"), request.uri.decode("latin-1"), request.head(0).headers, 0)
-        answering = Deferred.fromCoroutine(self._answer(head, request))
+        answering = Deferred.fromCoroutine(self._answer(request.head, request))
         request.notifyFinish().addErrback(lambda _: answering.cancel())
         answering.addCallbacks(request.send, self._lost)
 

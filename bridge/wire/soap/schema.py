@@ -209,7 +209,7 @@ _ACTION = "{http://www.w3.org/2006/05/addressing/wsdl}Action"
 
 def _answer_actions(documents: Iterable[bytes]) -> dict[str, str]:
     """wsa:Action of each operation's answer, which zeep does not read (WS-Addressing Metadata, 4.4)."""
-    found = {}
+    found: dict[str, str] = {}
     for document in documents:
         root = etree.fromstring(document)
         for port_type in root.iter(f"{_WSDL}portType"):
