@@ -67,12 +67,14 @@ class Leg:
     """One track of a playback.
 
     waiting:       for a key frame
+    lost:          it waits because what it had was dropped: what it misses counts
     report_due_ns: when its next sender report goes out, once the playback has begun
     """
 
     track: RtpTrack
     lane: Lane
     waiting: bool
+    lost: bool = False
     report_due_ns: int = 0
 
 
@@ -134,8 +136,9 @@ class Playback:
         """A unit that must wait for its turn."""
         if leg.waiting:
             if not unit.key:
+                self.skip(leg)
                 return
-            leg.waiting = False
+            self._end_wait(leg)
         size = len(unit.interleaved)
         if self._backlog_bytes + size > self._flow.allowance.size_bytes and self._backlog:
             self._overflow()
@@ -150,7 +153,18 @@ class Playback:
             self._flow.drop(unit.key)
         self._clear_backlog()
         for leg in self.legs.values():
-            leg.waiting = leg.track.video
+            leg.waiting = leg.lost = leg.track.video
+
+    def skip(self, leg: Leg) -> None:
+        """A unit that is of no use to a leg that waits."""
+        if leg.lost:
+            self._flow.drop(key=False)
+
+    def _end_wait(self, leg: Leg) -> None:
+        leg.waiting = False
+        if leg.lost:
+            leg.lost = False
+            self._flow.resume()
 
     def _clear_backlog(self) -> None:
         self._backlog.clear()
@@ -205,7 +219,7 @@ class Playback:
 
     def admit(self, leg: Leg) -> None:
         """The key frame that a live leg waited for is about to be sent."""
-        leg.waiting = False
+        self._end_wait(leg)
         leg.track.fanout.add(leg.lane)
 
     def _on_blocked(self) -> None:

@@ -138,6 +138,8 @@ class RtpStream:
             elif packets.key:
                 del watched.pending[leg]
                 playback.admit(leg)
+            else:
+                playback.skip(leg)
         watched.rtp.fanout.send(packets)
 
     def play(
