@@ -32,6 +32,7 @@ MAX_DEPTH = 64
 MAX_ELEMENTS = 10_000
 MAX_NAMESPACES = 64
 MAX_ATTRIBUTES = 256
+MAX_ATTRIBUTES_IN_ALL = 20_000
 MAX_ATTRIBUTE_BYTES = 65_536
 
 SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -156,6 +157,7 @@ def check_counts(data: bytes) -> None:
 
     `<` cannot stand in text or in an attribute, so counting it counts tags. Inside of comments and CDATA sections it
     can: there the count is too high, never too low, and a request that needs thousands of them is not one of ours.
+    The same holds for `=` in text, which is counted for attributes.
     """
     if b"<!DOCTYPE" in data:  # in text too: nobody has a reason to send it
         raise SoapFault(WELL_FORMED.because("a document type declaration"))
@@ -165,5 +167,8 @@ def check_counts(data: bytes) -> None:
     # The whole first: hardly any request has as many in all its elements together.
     if data.count(b"xmlns") > MAX_NAMESPACES and any(tag.count(b"xmlns") > MAX_NAMESPACES for tag in data.split(b"<")):
         raise SoapFault(WELL_FORMED.because(f"more than {MAX_NAMESPACES} namespaces in one element"))
-    if data.count(b"=") > MAX_ATTRIBUTES and any(tag.count(b"=") > MAX_ATTRIBUTES for tag in data.split(b"<")):
+    equals = data.count(b"=")
+    if equals > MAX_ATTRIBUTES_IN_ALL:
+        raise SoapFault(WELL_FORMED.because(f"more than {MAX_ATTRIBUTES_IN_ALL} attributes"))
+    if equals > MAX_ATTRIBUTES and any(tag.count(b"=") > MAX_ATTRIBUTES for tag in data.split(b"<")):
         raise SoapFault(WELL_FORMED.because(f"more than {MAX_ATTRIBUTES} attributes in one element"))

@@ -160,7 +160,9 @@ def _fault_headers(fault: Fault, relates_to: str) -> str:
         blocks += f'<wsa:Action xmlns:wsa="{ADDRESSING}">{ADDRESSING_FAULT}</wsa:Action>'
     for name in fault.not_understood:
         namespace, _, local = name.removeprefix("{").rpartition("}")
-        blocks += f'<env:NotUnderstood qname="h:{_text(local)}" xmlns:h="{escape(namespace, {chr(34): "&quot;"})}"/>'
+        # A block without a namespace breaks SOAP 1.2 part 1, 5.2.1; it is named all the same.
+        declared = f' xmlns:h="{escape(namespace, {chr(34): "&quot;"})}"' if namespace else ""
+        blocks += f'<env:NotUnderstood qname="{"h:" if namespace else ""}{_text(local)}"{declared}/>'
     return f"<env:Header>{blocks}</env:Header>" if blocks else ""
 
 

@@ -139,6 +139,15 @@ def test_attributes_of_one_element() -> None:
     assert fault_of(having(envelope.MAX_ATTRIBUTES + 1)) == "Sender/WellFormed"
 
 
+def test_attributes_of_all_elements() -> None:
+    def having(number: int) -> bytes:
+        attributes = " ".join(f'n{i}=""' for i in range(100))
+        return soap("<b>" + f"<a {attributes}/>" * number + "</b>")
+
+    assert parse_envelope(having(199)).name == "b"
+    assert fault_of(having(200)) == "Sender/WellFormed"
+
+
 def test_length_of_an_attribute() -> None:
     assert parse_envelope(soap(f'<a b="{"x" * envelope.MAX_ATTRIBUTE_BYTES}"/>')).name == "a"
     assert fault_of(soap(f'<a b="{"x" * (envelope.MAX_ATTRIBUTE_BYTES + 1)}"/>')) == "Sender/WellFormed"

@@ -74,6 +74,12 @@ def test_not_understood_headers() -> None:
     assert (block.nsmap[prefix], local) == ("urn:x&y", "b")
 
 
+def test_not_understood_headers_without_a_namespace() -> None:
+    root = etree.fromstring(render_fault(faults.header_not_understood(("b",))))
+    (block,) = root.iter(f"{{{SOAP_12}}}NotUnderstood")
+    assert block.get("qname") == "b"
+
+
 def test_addressing() -> None:
     root = etree.fromstring(render_fault(faults.ACTION_FAILED, relates_to="urn:<1>"))
     header = root[0]
