@@ -45,7 +45,6 @@ class ConnectionWriter:
         self._on_close = on_close
         self._outbox = Outbox()
         self._listeners: list[Callable[[], object]] = []
-        transport.setTcpNoDelay(True)
         handle = transport.getHandle()
         self._socket: socket.socket | None = handle if isinstance(handle, socket.socket) else None
         self._watching = False
@@ -55,6 +54,7 @@ class ConnectionWriter:
         self._timer: Any = None
         self.direct: Callable[[bytes], int] | None = None
         if self._socket is not None:
+            transport.setTcpNoDelay(True)
             self.direct = self._socket.send
         else:
             transport.registerProducer(self, True)
