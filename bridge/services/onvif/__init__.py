@@ -1,7 +1,11 @@
 """The ONVIF door: SOAP over HTTP on port 580.
 
-call       one call as a handler sees it; what a handler is
-schemas    the services we speak and where their schemas lie
-service    a request's way: envelope, operation, log-in, validation, handler, answer
-server     the HTTP port around it: limits before buffering, log-in for plain resources such as snapshots
+server, channel     the port and its connections: limits from the first line of a request on
+admission           what is refused by the head of a request alone
+service             a request's way: envelope, operation, log-in, rights, validation, handler, answer
+login, policy       who calls, and who may call what (wsdl/operations.json)
+call, addresses     one call as a handler sees it; under which address the client knows us
+schemas             the services we speak and where their schemas lie
+served              the handlers: device, media, media2, deviceio, over profiles, answers and host
+snapshot            still pictures on the same port
 """
