@@ -73,6 +73,10 @@ class AiortspDriver:
     def _begin(self) -> None:
         if self._stopped:
             return
+        if self._errand.url.scheme != "rtsp":
+            # It would speak in clear to the port of RTSP over TLS.
+            self._owner.on_down(DownReason.PROTOCOL, "protocol: rtsps is not supported, only rtsp")
+            return
         pull: Coroutine[Any, Any, None] = self._pull()
         try:
             asyncio.get_running_loop()

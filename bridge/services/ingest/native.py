@@ -296,8 +296,8 @@ class CameraConnection(Protocol):
                         pair.send_rtp(PUNCH, peer, ready.server_ports[0])
         for ports in set(self._pairs) - used:
             self._pairs.pop(ports).close()
-        for pair in list(self._pairs.values())[:1]:
-            note_small_buffer(pair, errand.log)
+        if over_udp and not errand.statistics.reconnects:
+            note_small_buffer(next(iter(self._pairs.values())), errand.log)
         self._report()
 
     def _write(self, data: bytes) -> None:

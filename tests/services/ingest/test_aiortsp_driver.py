@@ -155,6 +155,13 @@ def test_another_reactor_is_refused():
     assert stage.owner.told == ["protocol: driver aiortsp needs the asyncio reactor"]
 
 
+def test_rtsps_is_said_not_to_be_supported():
+    stage = Stage(url="rtsps://cam.example/live")
+    AiortspDriver(stage.errand, stage.owner).start()
+    stage.reactor.advance(0)
+    assert stage.owner.told == ["protocol: rtsps is not supported, only rtsp"]
+
+
 def test_stop_before_it_began():
     stage = Stage()
     driver = AiortspDriver(stage.errand, stage.owner)
