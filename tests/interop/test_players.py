@@ -2,6 +2,7 @@
 
 import itertools
 import subprocess
+import threading
 import time
 
 import av
@@ -17,6 +18,7 @@ CAMERAS = {scene.name.lower().replace(" ", "-"): scene for scene in SCENES}
 # How far the picture that is shown may be behind the clock; a busy test machine is slow, a wrong catch-up is slower:
 # without it a viewer that joins late in a GOP of 2 s is that much behind for ever.
 BEHIND_MS = 1500
+PLAYED_WITHIN_S = 30
 
 
 def behind_ms(frame: av.VideoFrame) -> float | None:
@@ -48,7 +50,8 @@ def test_ffmpeg_plays(demo: Service, camera: str, stream: str, transport: str) -
             for frame in packet.decode():
                 if isinstance(frame, av.VideoFrame):
                     frames += 1
-                    times.append(frame.pts)
+                    if frame.pts is not None:  # FFmpeg gives the first picture of any RTSP server none
+                        times.append(frame.pts)
                     late = behind_ms(frame)
                 elif isinstance(frame, av.AudioFrame):
                     sound += frame.samples
@@ -68,21 +71,25 @@ def test_gstreamer_plays(demo: Service, camera: str, transport: str) -> None:
         f"rtspsrc location={demo.ready['rtsp']}/live/{camera} "
         f"user-id={demo.ready['user']} user-pw={demo.ready['password']} protocols={transport} latency=200 name=source "
         f"source. ! application/x-rtp,media=video ! decodebin ! videoconvert ! video/x-raw,format=GRAY8 ! "
-        f"identity eos-after={3 * scene.frame_rate} ! fdsink fd=1 sync=true"
+        f"fdsink fd=1 sync=true"
     )
     if scene.audio:
         pipeline += " source. ! application/x-rtp,media=audio ! decodebin ! audioconvert ! fakesink sync=true"
     command = [needs("gst-launch-1.0"), "-q", *pipeline.split()]
-    size = scene.width * scene.height
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as player:
-        assert player.stdout is not None
-        assert player.stderr is not None
-        frames, late = 0, None
-        while len(data := player.stdout.read(size)) == size:
-            frames += 1
-            shown = read_clock(data, scene.width, scene.width, scene.height)
-            late = None if shown is None else time.time() * 1000 - shown
-        errors = player.stderr.read().decode()
-    assert frames >= 3 * scene.frame_rate - 1, errors
+    size, wanted = scene.width * scene.height, 3 * scene.frame_rate
+    player = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    watch = threading.Timer(PLAYED_WITHIN_S, player.kill)  # a player that shows nothing must not hold the tests up
+    watch.start()
+    assert player.stdout is not None
+    assert player.stderr is not None
+    frames, late = 0, None
+    while frames < wanted and len(data := player.stdout.read(size)) == size:
+        frames += 1
+        shown = read_clock(data, scene.width, scene.width, scene.height)
+        late = None if shown is None else time.time() * 1000 - shown
+    watch.cancel()
+    player.kill()
+    _, errors = player.communicate()
+    assert frames == wanted, errors.decode()
     assert late is not None, "the clock is in the picture"
     assert -50 < late < BEHIND_MS + 200
