@@ -4,8 +4,8 @@ The folders are floors; imports point down only (docs/design/architecture.md):
 
     cli, app                     arguments; builds every object, starts and stops them
     services/  sim/              the doors, each a thin Twisted shell; simulated cameras
-    recorder/  system/           live to store and back; cameras, users, rights, configuration, audit
-    media/     store/            live hub and fan-out; media database
+    system/                      cameras, users, rights, configuration, audit
+    media/                       live hub and fan-out
     dialogue/                    conversations without sockets
     wire/                        bytes <-> values
     base/                        time, errors, tokens, tracks and access units

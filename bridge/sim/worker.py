@@ -75,8 +75,8 @@ class VideoEncoder:
             context.options = {
                 "preset": "ultrafast",
                 "tune": "zerolatency",
-                "x265-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:repeat-headers=1:pools=none:frame-threads=1"
-                ":log-level=none",
+                "x265-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:repeat-headers=1"
+                ":pools=none:frame-threads=1:log-level=none",
             }
         else:
             context.options = {
