@@ -64,7 +64,7 @@ class OnvifDoor:
         """Says Bye, hangs up."""
         if self._discovery is not None:
             await self._discovery.stop()
-        await self._server.close()
+        self._server.hang_up()
 
 
 def build_onvif(

@@ -178,7 +178,11 @@ class Service:
     # --- Parts -------------------------------------------------------------------------------------------------------
 
     def _make_hub(self, name: str) -> Hub:
-        return Hub(name, self._clock)
+        def on_failure(subscriber: object, error: Exception) -> None:
+            who = type(subscriber).__name__
+            self._log.error("a subscriber of a stream failed", stream=name, subscriber=who, error=repr(error))
+
+        return Hub(name, self._clock, on_failure=on_failure)
 
     def _build_rtsp(self, limits: Limits) -> RtspServer:
         users = self._store.users

@@ -53,7 +53,7 @@ class SimulatedCameras:
         cameras = []
         for scene in scenes:
             camera_id = scene.name.lower().replace(" ", "-")
-            hubs = tuple(Hub(f"sim-{camera_id}/{name}", clock) for name in STREAM_NAMES)
+            hubs = tuple(Hub(f"sim-{camera_id}/{name}", clock, on_failure=_tell) for name in STREAM_NAMES)
             streams = tuple(LiveStream(name, hub, StreamState.UP) for name, hub in zip(STREAM_NAMES, hubs, strict=True))
             cameras.append(Camera(camera_id, scene.name, streams))
             self._workers.append(_Worker(reactor, clock, scene, hubs))
@@ -68,6 +68,10 @@ class SimulatedCameras:
         """Ends the processes."""
         for worker in self._workers:
             worker.stop()
+
+
+def _tell(subscriber: object, error: BaseException) -> None:
+    structlog.get_logger().error("a viewer of a simulated camera failed", error=repr(error))
 
 
 class _Worker(ProcessProtocol):

@@ -6,7 +6,7 @@
     {"do": "reload"}             -> {"ok": true}                     as SIGHUP; refused: {"ok": false, "error": "…"}
 
 The socket is 0600: who may open it may do what the service's user may. Here are the framing, the values and the
-blocking client; the listening side is built in bridge/app.py.
+blocking client; the listening side is bridge/services/control.
 """
 
 import json

@@ -22,7 +22,7 @@ PlainResource = Callable[[Call, str], Reply | Awaitable[Reply]]
 
 
 class OnvifServer:
-    """Listens, screens and hands over; SOAP itself is `OnvifService`."""
+    """Screens and hands over; SOAP itself is `OnvifService`. `factory` makes a protocol for each connection."""
 
     def __init__(
         self, reactor: Any, service: OnvifService, login: Login, clock: Clock, limits: HttpLimits | None = None
@@ -33,7 +33,6 @@ class OnvifServer:
         self._login = login
         self._limits = limits or HttpLimits()
         self._resources: list[tuple[str, PlainResource]] = []
-        self._ports: list[Any] = []
         self._channels: dict[OnvifChannel, str] = {}
         self._per_address: Counter[str] = Counter()
         self.turned_away = 0
@@ -45,25 +44,6 @@ class OnvifServer:
     def add_resource(self, prefix: str, resource: PlainResource) -> None:
         """GET of every path that begins with `prefix` is answered by `resource`."""
         self._resources.append((prefix, resource))
-
-    def listen(self, port: int, interface: str = "", tls_context: Any = None) -> int:
-        """Opens the door on one address; the port, which the system chose if it was 0. Raises CannotListenError.
-
-        tls_context: an OpenSSL context factory: HTTPS
-        """
-        if tls_context is None:
-            listening = self._reactor.listenTCP(port, self.factory, interface=interface)
-        else:
-            listening = self._reactor.listenSSL(port, self.factory, tls_context, interface=interface)
-        self._ports.append(listening)
-        return int(listening.getHost().port)
-
-    async def close(self) -> None:
-        """Stops listening and hangs up."""
-        ports, self._ports = self._ports, []
-        for port in ports:
-            await port.stopListening()
-        self.hang_up()
 
     def hang_up(self) -> None:
         """Ends every connection."""

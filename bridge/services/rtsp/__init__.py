@@ -6,5 +6,4 @@ live        `/live/<camera>[/<stream>]` and the shared RTP of each stream
 viewer      what a session holds from PLAY to its end
 writer      the one ordered writer of a connection: replies, RTCP, media
 udp         RTP and RTCP by UDP
-listening   several addresses on one port
 """

@@ -1,4 +1,4 @@
-"""The RTSP door: listens, counts, and holds what outlives a connection - sessions, viewers, who may do what.
+"""The RTSP door: counts connections, and holds what outlives a connection - sessions, viewers, who may do what.
 
 The conversation itself is `dialogue/rtsp_server`; which addresses lead to which camera is `live`.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 
@@ -26,7 +26,6 @@ from bridge.dialogue.rtsp_states import State
 from bridge.media.hub import Hub
 from bridge.media.rtp_stream import RtpStream
 from bridge.services.rtsp.connection import RtspConnection
-from bridge.services.rtsp.listening import listen_tcp
 from bridge.services.rtsp.live import LivePresentation, LiveStreams
 from bridge.services.rtsp.udp import UdpSender
 from bridge.services.rtsp.viewer import Viewer
@@ -105,7 +104,7 @@ class RtspServer(Factory):
         udp: UdpSender | None = None,
         make_rtp: Callable[[Hub, Callable[[], object]], RtpStream] | None = None,
     ) -> None:
-        """udp, make_rtp: for tests; usually made here. hosts: addresses of ours to listen on, for TCP and for UDP."""
+        """udp, make_rtp: for tests; usually made here. hosts: addresses of ours that media go out from by UDP."""
         self.reactor = reactor
         self.clock = clock
         self.limits = limits
@@ -115,7 +114,6 @@ class RtspServer(Factory):
         self._hosts = tuple(hosts)
         self._udp = udp
         self._log = structlog.get_logger()
-        self._ports: list[IListeningPort] = []
         self._connections: set[RtspConnection] = set()
         self._addresses: Counter[str] = Counter()
         self._viewers: dict[str, Viewer] = {}
@@ -154,14 +152,7 @@ class RtspServer(Factory):
         counts.viewers = sum(viewer.started for viewer in self._viewers.values())
         return counts
 
-    # Doors open and close
-
-    def listen(self, port: int) -> int:
-        """Opens the door on every host; -> the port (the system's choice for 0). Raises CannotListenError."""
-        ports = listen_tcp(self.reactor, self, self._hosts, port)
-        self._ports += ports
-        self.start()
-        return int(getattr(ports[0].getHost(), "port", 0))
+    # Start and end
 
     def start(self) -> None:
         """Opens the UDP ports and begins to watch sessions; connections may come."""
@@ -175,9 +166,6 @@ class RtspServer(Factory):
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
-        ports, self._ports = self._ports, []
-        for port in ports:
-            await maybeDeferred(port.stopListening)
         for session in self.side.sessions:
             self._end(session, "shutdown")
         self.live.close()
