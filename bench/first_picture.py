@@ -1,4 +1,4 @@
-"""How long a viewer waits for its first picture: from sending PLAY to the last packet of a key frame."""  # noqa: E501
+"""How long a viewer waits for its first picture: from sending PLAY to the last packet of a key frame."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from bench.fanout import bridge, camera
 
 
 def run(*, count: int, gop: int = 250) -> list[dict[str, Any]]:
-    """`count` viewers join in turn all over a GOP of 10 s: over TCP, and over UDP with its paced catch-up."""  # noqa: E501
+    """`count` viewers join in turn all over a GOP of 10 s: over TCP, and over UDP with its paced catch-up."""
     rows = []
     with camera(gop) as url, bridge(url) as (_, target):
         time.sleep(gop / 25)  # once the hub holds a whole GOP

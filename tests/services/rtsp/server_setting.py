@@ -120,7 +120,7 @@ class Door:
         self.reactor.advance(seconds)
 
     def tick(self, seconds=1):
-        """The server's own second hand; `listen` starts it, which needs sockets."""
+        """The server's own second hand; `start` starts it, which needs sockets."""
         for _ in range(seconds):
             self.advance(1)
             self.server.tick()
