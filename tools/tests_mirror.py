@@ -15,7 +15,7 @@ TESTED_ELSEWHERE = {
     "bridge/dialogue/rtsp_client_events.py": "values without behaviour: tests/dialogue/test_rtsp_client.py",
     "bridge/dialogue/rtsp_server_events.py": "values without behaviour: tests/dialogue/test_rtsp_server.py",
     "bridge/media/routes.py": "values and Protocols without behaviour: tests/media/test_fanout.py",
-    "bridge/services/rtsp/connection.py": "driven by tests/services/rtsp/test_server.py, whole conversations through it",
+    "bridge/services/rtsp/connection.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/live.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/viewer.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/system/audit.py": "a Protocol alone: tests/system/test_audit_log.py tests what keeps it",
