@@ -1,4 +1,4 @@
-"""A running demo, and what the tests of foreign clients share."""
+"""A running demo, and what the tests of foreign clients share: every wait is a poll, every process has a watch."""
 
 import contextlib
 import json
@@ -10,14 +10,32 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+from bridge.system.control import ask
+
 READY_WITHIN_S = 60  # far above the 10 s that are promised: a busy test machine is not what is tested
+EVENTUALLY_S = 40
+T = TypeVar("T")
+
+# So that no proxy of the machine stands between a test and the loopback interface.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def eventually(read: Callable[[], T], *, within_s: float = EVENTUALLY_S, what: str = "it") -> T:
+    """The first true value of `read`; fails with the last one when none comes."""
+    deadline = time.monotonic() + within_s
+    while not (value := read()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not happen within {within_s} s: {value!r}")
+        time.sleep(0.05)
+    return value
 
 
 @dataclass
@@ -34,6 +52,33 @@ class Service:
         login = f"{user or self.ready['user']}:{password or self.ready['password']}@"
         return str(self.ready["rtsp"]).replace("rtsp://", f"rtsp://{login}") + path
 
+    def cameras(self) -> dict[str, dict[str, Any]]:
+        """What `onb cameras list --json` prints, by id."""
+        return {camera["id"]: camera for camera in ask(self.data, "cameras")["cameras"]}  # type: ignore[attr-defined]
+
+    def wait_until_up(self, *ids: str) -> None:
+        """Until these cameras (all, when none is named) deliver, with their size known."""
+
+        def rest() -> dict[str, str]:
+            cameras = self.cameras()
+            return {
+                name: f"{cameras[name]['state']} {cameras[name]['reason']}"
+                for name in ids or cameras
+                if not all(stream["width"] for stream in cameras[name]["streams"]) or cameras[name]["state"] != "up"
+            }
+
+        eventually(lambda: not rest(), what="all cameras up")
+
+    def metrics(self) -> str:
+        """The page /metrics."""
+        with _direct.open(f"{self.ready['http']}/metrics", timeout=10) as page:
+            return str(page.read().decode())
+
+    def rss_bytes(self) -> int:
+        """Memory of the service's own process."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+
 
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on just now."""
@@ -47,8 +92,10 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(arguments: Sequence[str], folder: Path, environ: dict[str, str] | None = None) -> Iterator[Service]:
-    """`onb …` until the block ends; fails with its log when it does not become ready."""
+def running(
+    arguments: Sequence[str], folder: Path, environ: dict[str, str] | None = None, *, data: Path | None = None
+) -> Iterator[Service]:
+    """`onb …` until the block ends; fails with its log when it does not become ready. data: its data folder."""
     log = folder / "service.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
@@ -67,7 +114,7 @@ def running(arguments: Sequence[str], folder: Path, environ: dict[str, str] | No
             line = process.stdout.readline() if readable else ""
             if not line:
                 pytest.fail(f"onb {' '.join(arguments)} did not become ready:\n{log.read_text()}")
-        yield Service(process, json.loads(line.removeprefix("ready ")), log, folder)
+        yield Service(process, json.loads(line.removeprefix("ready ")), log, data or folder / "data")
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -86,7 +133,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("demo")
     names = ("onvif", "rtsp", "http")
     ports = ",".join(f"{name}={port}" for name, port in zip(names, free_ports(len(names)), strict=True))
-    with running(["demo", "--data", str(folder / "data"), "--ports", f"{ports},rtsps=0,https=0"], folder) as service:
+    arguments = ["demo", "--data", str(folder / "data"), "--ports", f"{ports},rtsps=0,https=0", "--bind", "127.0.0.1"]
+    with running(arguments, folder, data=folder / "data") as service:
+        service.wait_until_up()
         yield service
 
 
