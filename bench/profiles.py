@@ -1,0 +1,251 @@
+"""GetProfiles of many profiles: the whole request, first and from kept parts, against zeep making the same answer.
+
+The ONVIF side is built by `bridge.app.onvif` as the service builds it, log-in by HTTP Digest included; only HTTP and
+the socket are left out. zeep gets the answer's plain values and builds, renders and serialises them: it neither reads a
+request nor asks who is calling, so the comparison favours it.
+"""
+
+import secrets
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import isodate
+from lxml import etree
+
+from bridge.app.onvif import build_onvif
+from bridge.app.store import open_store
+from bridge.base.media import Codec, Track
+from bridge.base.time import SystemClock
+from bridge.dialogue.digest import DigestAuthenticator, DigestClient
+from bridge.media.hub import Hub
+from bridge.services.onvif.call import Call
+from bridge.services.onvif.media import Media
+from bridge.services.onvif.media2 import Media2
+from bridge.services.onvif.profiles import Profiles
+from bridge.services.onvif.schemas import SERVICES
+from bridge.services.onvif.service import OnvifService, Post, Reply
+from bridge.system.access import Gatekeeper
+from bridge.system.catalogue import Camera, Catalogue, LiveStream
+from bridge.system.config_load import read
+from bridge.system.lockout import Lockout
+
+_USER, _PASSWORD = "bench", "bench-password"
+_MAIN_SPS = bytes.fromhex("67640028acd940780227e5c05a808080a0000003002000000651e30632c0")
+_SUB_SPS = bytes.fromhex("6742c01ed900a0b7")
+_SOAP = "http://www.w3.org/2003/05/soap-envelope"
+_BUDGET_S = 2.0
+
+LISTS = (
+    ("media", "GetProfiles"),
+    ("media", "GetVideoSources"),
+    ("media", "GetVideoSourceConfigurations"),
+    ("media", "GetVideoEncoderConfigurations"),
+    ("media2", "GetProfiles"),
+    ("media2", "GetVideoSourceConfigurations"),
+    ("media2", "GetVideoEncoderConfigurations"),
+)
+"""Requests whose answers grow with the number of cameras."""
+
+
+def cameras(count: int) -> list[Camera]:
+    """Cameras of two H.264 streams each that nobody has asked for yet."""
+    return [_camera(f"camera-{number:03}", f"Camera {number}") for number in range(count)]
+
+
+def _camera(camera_id: str, name: str) -> Camera:
+    main = Track(Codec.H264, 90_000, 1, (_MAIN_SPS, b"\x68\xee"), b"", 1920, 1080, Fraction(25))
+    sub = Track(Codec.H264, 90_000, 1, (_SUB_SPS, b"\x68\xce"), b"", 640, 360, Fraction(15))
+    streams = _stream(camera_id, "main", main, 4_100_000), _stream(camera_id, "sub", sub, 500_000)
+    return Camera(camera_id, name, streams)
+
+
+def _stream(camera_id: str, name: str, track: Track, bitrate_bps: int) -> LiveStream:
+    hub = Hub(f"{camera_id}/{name}", SystemClock())
+    hub.tracks = (track,)
+    hub.statistics.bitrate_bps, hub.statistics.frame_rate = bitrate_bps, float(track.frame_rate or 0)
+    hub.statistics.gop_length = 50
+    return LiveStream(name, hub)
+
+
+class Door:
+    """The ONVIF service and one client of it, who logs in once and then counts his nonce up."""
+
+    def __init__(self, service: OnvifService) -> None:
+        self.service = service
+        self._client = DigestClient(_USER, _PASSWORD)
+        reply = self.ask("media", "GetProfiles")[0]
+        challenges = [value for name, value in reply.headers if name == "WWW-Authenticate"]
+        self._authorization = self._client.authorize(challenges, "POST", SERVICES["media"].path, secrets.token_hex(8))
+
+    def ask(self, service: str, operation: str) -> tuple[Reply, float]:
+        """The reply, and how long it held the reactor in seconds."""
+        path = SERVICES[service].path
+        arguments = "<Type>All</Type>" if (service, operation) == ("media2", "GetProfiles") else ""
+        body = (
+            f'<s:Envelope xmlns:s="{_SOAP}"><s:Body><{operation} xmlns="{SERVICES[service].namespace}">'
+            f"{arguments}</{operation}></s:Body></s:Envelope>"
+        ).encode()
+        authorization = self._client.header("POST", path)
+        post = Post(
+            path,
+            body,
+            () if authorization is None else (authorization,),
+            "192.0.2.5:580",
+            "http",
+            ("198.51.100.7", 4711),
+            ("192.0.2.5", 580),
+        )
+        began = time.perf_counter()
+        reply = _finished(self.service.answer(post))
+        return reply, time.perf_counter() - began
+
+    def seconds(self, service: str, operation: str) -> float:
+        """How long a request that succeeds takes."""
+        reply, took_s = self.ask(service, operation)
+        if reply.status != 200:
+            raise RuntimeError(f"{operation}: {reply.status} {reply.body[:500]!r}")
+        return took_s
+
+
+def _finished(coroutine: Any) -> Reply:
+    """What a coroutine that waits for nothing returns."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        reply: Reply = stop.value
+        return reply
+    raise RuntimeError("the service waits for something")
+
+
+@contextmanager
+def door(catalogue: Catalogue) -> Iterator[Door]:
+    """As `bridge.app.service` builds it."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = read(
+            {
+                "data": folder,
+                "discovery": {"enabled": False},
+                "user": [{"name": _USER, "password": _PASSWORD, "role": "administrator"}],
+            },
+            base=Path(folder),
+            environ={},
+        )
+        store = open_store(config)
+        try:
+            clock, digest, lockout = (
+                SystemClock(),
+                DigestAuthenticator("bench", secrets.token_bytes(32)),
+                Lockout(10, 1),
+            )
+            reactor: Any = None  # nothing here waits
+            built = build_onvif(reactor, clock, config, store, catalogue, Gatekeeper(), digest, lockout, _no_still)
+            yield Door(built._service)  # noqa: SLF001 - what HTTP asks
+        finally:
+            store.close()
+
+
+async def _no_still(_camera_id: str) -> bytes | None:
+    return None
+
+
+class Zeep:
+    """zeep as the maker of the same answers."""
+
+    def __init__(self, asked: Door, catalogue: Catalogue) -> None:
+        self._schemas: Any = asked.service._schemas  # noqa: SLF001 - the compiled documents, which zeep's renderer shares
+        principal = asked.service._login._accounts.principal(_USER)  # type: ignore[attr-defined]  # noqa: SLF001 - as it asks
+        self._call = Call(principal, "192.0.2.5", "http", 580, 554, "198.51.100.7:4711", "192.0.2.5", 0)
+        profiles = Profiles(catalogue, Gatekeeper())
+        # A renderer that hands the values back makes the handlers return plain values.
+        handlers = {"media": Media(profiles, _plain), "media2": Media2(profiles, _plain)}  # type: ignore[arg-type]
+        self.values = {
+            "media": handlers["media"].GetProfiles(self._call, {}),
+            "media2": handlers["media2"].GetProfiles(self._call, {"Type": ["All"]}),
+        }
+
+    def make(self, service: str) -> tuple[bytes, float]:
+        """The answer's element as bytes, and the seconds it took to build, render and serialise."""
+        operation = next(each for each in self._schemas._operations[service] if each.name == "GetProfiles")  # noqa: SLF001 - no look-up by name
+        element = self._schemas.zeep_element(operation)
+        began = time.perf_counter()
+        parent = etree.Element("parent")
+        element.render(parent, element(**self.values[service]))
+        text = etree.tostring(parent[0])
+        return text, time.perf_counter() - began
+
+
+def _plain(_service: str, _type_name: str, value: Any) -> Any:
+    return value
+
+
+def _same(reply: bytes, theirs: bytes) -> bool:
+    body = etree.fromstring(reply).find(f"{{{_SOAP}}}Body")
+    return body is not None and _tree(body[0]) == _tree(etree.fromstring(theirs))
+
+
+def _tree(element: Any) -> tuple[Any, ...]:
+    text = (element.text or "").strip()
+    if text.startswith("PT"):
+        text = str(isodate.parse_duration(text))  # PT60S and PT1M are the same
+    return element.tag, text, sorted(element.attrib.items()), [_tree(child) for child in element]
+
+
+def run(*, camera_counts: tuple[int, ...], runs: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """One row for each number of cameras and service."""
+    return [row for count in camera_counts for row in _rows(count, runs, say)]
+
+
+def _rows(count: int, runs: int, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    catalogue = Catalogue()
+    catalogue.replace(cameras(count))
+    with door(catalogue) as asked:
+        zeep = Zeep(asked, catalogue)
+        for service in ("media", "media2"):
+            asked.seconds(service, "GetProfiles")
+            first, theirs = [], []
+            for _ in range(runs):
+                catalogue.replace(cameras(count))  # other objects: nothing is kept of them
+                reply, took_s = asked.ask(service, "GetProfiles")
+                first.append(took_s)
+                made, took_s = zeep.make(service)
+                theirs.append(took_s)
+            kept, deadline = [], time.perf_counter() + _BUDGET_S
+            while time.perf_counter() < deadline and len(kept) < 500:
+                kept.append(asked.seconds(service, "GetProfiles"))
+            row = {
+                "profiles": 2 * count,
+                "service": service,
+                "first_ms": 1000 * statistics.median(first),
+                "first_ms_worst": 1000 * max(first),
+                "zeep_ms": 1000 * statistics.median(theirs),
+                "first_to_zeep": statistics.median([a / b for a, b in zip(first, theirs, strict=True)]),
+                "kept_ms": 1000 * statistics.median(kept),
+                "kept_ms_worst": 1000 * max(kept),
+                "answer_kb": len(reply.body) / 1000,
+                "same_answer": _same(reply.body, made),
+                "lists_ms": _lists(asked, catalogue, count) if service == "media" else {},
+            }
+            say(
+                f"{row['profiles']} profiles, {service}: first {row['first_ms']:.1f} ms, {row['first_to_zeep']:.2f} of "
+                f"zeep; kept {row['kept_ms']:.1f} ms, worst {row['kept_ms_worst']:.1f} ms"
+            )
+            yield row
+
+
+def _lists(asked: Door, catalogue: Catalogue, count: int) -> dict[str, tuple[float, float]]:
+    """Milliseconds of every list, the first time and from then on."""
+    found = {}
+    for service, operation in LISTS:
+        catalogue.replace(cameras(count))
+        first = asked.seconds(service, operation)
+        found[f"{service} {operation}"] = (
+            1000 * first,
+            1000 * statistics.median(asked.seconds(service, operation) for _ in range(9)),
+        )
+    return found
