@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -145,3 +145,24 @@ def needs(program: str) -> str:
     if path is None:
         pytest.skip(f"{program} is not installed")
     return path
+
+
+def write_config(folder: Path, body: str, *, ports: Mapping[str, int] | None = None) -> Path:
+    """`folder`/onb.toml: data beside it, every door on free ports of the loopback interface, no discovery; `body`."""
+    chosen = ports or dict(zip(("onvif", "rtsp", "http"), free_ports(3), strict=True))
+    path = folder / "onb.toml"
+    lines = [
+        'data = "./data"',
+        'bind = ["127.0.0.1"]',
+        f"ports = {{ {', '.join(f'{name} = {port}' for name, port in chosen.items())}, rtsps = 0, https = 0 }}",
+        "discovery = { enabled = false }",
+    ]
+    path.write_text("\n".join([*lines, body]))
+    path.chmod(0o600)
+    return path
+
+
+def onb(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    """A command of `onb` from its start to its end."""
+    command = [sys.executable, "-m", "bridge.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, input=stdin)
