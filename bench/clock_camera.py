@@ -12,7 +12,7 @@ from bridge.app.reactor import install
 from bridge.base.time import SystemClock
 from bridge.services.rtsp.server import Accounts, RtspServer
 from bridge.sim.cameras import SimulatedCameras
-from bridge.sim.worker import Specification
+from bridge.sim.scenes import Scene
 from bridge.system.access import Gatekeeper, Principal, Role
 from bridge.system.lockout import Lockout
 
@@ -22,7 +22,7 @@ WIDTH, HEIGHT, FRAME_RATE = 640, 360, 24
 def main(gop_seconds: str) -> None:
     """Runs until it is ended."""
     reactor, clock = install(), SystemClock()
-    scene = Specification(
+    scene = Scene(
         "Clock",
         60,
         width=WIDTH,

@@ -17,7 +17,8 @@ from bridge.app.reactor import install
 from bridge.app.running import run
 from bridge.base.time import SystemClock
 from bridge.services.rtsp.server import Accounts, RtspServer
-from bridge.sim.cameras import STREAM_NAMES, SimulatedCameras, specifications
+from bridge.sim.cameras import STREAM_NAMES, SimulatedCameras
+from bridge.sim.scenes import scenes
 from bridge.system.access import Gatekeeper, Principal, Role
 from bridge.system.config import Config
 from bridge.system.config_load import read
@@ -42,7 +43,7 @@ def demo(data: Path | None, ports: Mapping[str, int], cameras: int, bind: Sequen
         chosen = _ports(ports, addresses)
         reactor = install()
         password, camera_password = secrets.token_urlsafe(9), secrets.token_urlsafe(12)
-        simulated = SimulatedCameras(reactor, SystemClock(), specifications(cameras))
+        simulated = SimulatedCameras(reactor, SystemClock(), scenes(cameras))
         server = _camera_server(reactor, simulated, camera_password)
         door = open_door(reactor, Door("simulated cameras", 0, (_LOOPBACK,), server))
         config = _config(folder, chosen, addresses, simulated, password, camera_password, door.port)

@@ -8,6 +8,8 @@ from bridge.wire import rtcp
 #: ONVIF Streaming 5.1.2.2: players synchronise tracks by the first report, so it comes early.
 FIRST_REPORT_NS = 300 * NS_PER_MS
 REPORT_PERIOD_NS = 5 * NS_PER_S
+REPORT_GRID_NS = 250 * NS_PER_MS
+"""Reports fall due on a grid: waking up costs more than a report, and many viewers' reports share one waking."""
 
 
 def sender_report(track: RtpTrack, lane: Lane, cname: str, utc_ns: int) -> bytes | None:

@@ -14,7 +14,7 @@ from bridge.media.fanout import lane_for
 from bridge.media.hub import Hub
 from bridge.media.playback import Leg, Playback, PlaybackState, PlaybackStatistics, StartPoint, flow_for
 from bridge.media.routes import Route
-from bridge.media.rtp_reports import FIRST_REPORT_NS, REPORT_PERIOD_NS, goodbye, sender_report
+from bridge.media.rtp_reports import FIRST_REPORT_NS, REPORT_GRID_NS, REPORT_PERIOD_NS, goodbye, sender_report
 from bridge.media.rtp_track import RtpTrack
 from bridge.wire.payload import static_payload_type
 
@@ -219,6 +219,8 @@ class RtpStream:
                 leg.lane.send_rtcp(data)
 
     def _schedule(self, due: MonotonicNs, playback: Playback, *, paced: bool) -> None:
+        if not paced:
+            due = MonotonicNs(-(-due // REPORT_GRID_NS) * REPORT_GRID_NS)
         heapq.heappush(self._due, (due, next(self._ticket), playback, paced))
 
     def next_timeout(self) -> MonotonicNs | None:

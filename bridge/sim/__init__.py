@@ -1,6 +1,7 @@
 """Simulated cameras: what `onb demo` shows and the interop tests pull.
 
     font.py      a 5 x 7 bitmap font of our own
+    scenes.py    which cameras there are
     picture.py   draws a picture with a running clock that people and programs can read
     worker.py    the process that encodes one camera (`python -m bridge.sim.worker`)
     records.py   what the worker writes to its standard output

@@ -4,7 +4,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -12,47 +11,27 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from bridge.base.media import Codec
 from bridge.base.time import Clock
 from bridge.media.hub import Hub, Run
 from bridge.sim.records import RecordReader, StreamTracks
-from bridge.sim.worker import Specification
+from bridge.sim.scenes import Scene
 from bridge.system.catalogue import Camera, Catalogue, LiveStream, StreamState
 
 STREAM_NAMES = ("main", "sub")
 _RESTART_S = 2.0
 
-SCENES: tuple[Specification, ...] = (
-    Specification("Entrance", 90, audio=Codec.AAC),
-    Specification("Car park", 200, width=960, height=540, frame_rate=16, gop=32, codec=Codec.H265),
-    Specification("Workshop", 30, audio=Codec.PCMA),
-    Specification("Harbour", 160),
-)
-
-
-def specifications(count: int) -> list[Specification]:
-    """`count` cameras: the scenes in turn, numbered from the second round on."""
-    return [_scene(number) for number in range(count)]
-
-
-def _scene(number: int) -> Specification:
-    again, scene = number // len(SCENES), SCENES[number % len(SCENES)]
-    if not again:
-        return scene
-    return replace(scene, name=f"{scene.name} {again + 1}", hue=(scene.hue + 25 * again) % 256)
-
 
 class SimulatedCameras:
     """The cameras as a catalogue, which an RTSP server then serves like any other."""
 
-    def __init__(self, reactor: Any, clock: Clock, scenes: Sequence[Specification]) -> None:
+    def __init__(self, reactor: Any, clock: Clock, scenes: Sequence[Scene]) -> None:
         """reactor: Twisted's, for spawnProcess and callLater."""
         self.catalogue = Catalogue()
         self._reactor = reactor
         self._workers: list[_Worker] = []
         cameras = []
         for scene in scenes:
-            camera_id = scene.name.lower().replace(" ", "-")
+            camera_id = scene.camera_id
             hubs = tuple(Hub(f"sim-{camera_id}/{name}", clock, on_failure=_tell) for name in STREAM_NAMES)
             streams = tuple(LiveStream(name, hub, StreamState.UP) for name, hub in zip(STREAM_NAMES, hubs, strict=True))
             cameras.append(Camera(camera_id, scene.name, streams))
@@ -77,7 +56,7 @@ def _tell(subscriber: object, error: BaseException) -> None:
 class _Worker(ProcessProtocol):
     """One camera's process. Streams are told apart by the byte before each record."""
 
-    def __init__(self, reactor: Any, clock: Clock, scene: Specification, hubs: Sequence[Hub]) -> None:
+    def __init__(self, reactor: Any, clock: Clock, scene: Scene, hubs: Sequence[Hub]) -> None:
         self._reactor, self._clock, self._scene, self._hubs = reactor, clock, scene, hubs
         self._log = structlog.get_logger().bind(simulated_camera=scene.name)
         self._stopping = False

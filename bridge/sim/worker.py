@@ -1,17 +1,15 @@
-"""The process that encodes one simulated camera: `python -m bridge.sim.worker SPECIFICATION`.
+"""The process that encodes one simulated camera: `python -m bridge.sim.worker SCENE`.
 
 Two video streams (main and sub) and, where asked for, sound are encoded in real time, paced by the clock, and written
 as records (records.py) to standard output. It ends when its standard input closes, so it never outlives the service.
 """
 
-import json
 import math
 import os
 import select
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from fractions import Fraction
 
 import av
@@ -21,6 +19,7 @@ from bridge.base.media import Codec, Track
 from bridge.base.time import NS_PER_S, SystemClock
 from bridge.sim.picture import Picture
 from bridge.sim.records import EncodedUnit, encode_tracks, encode_unit
+from bridge.sim.scenes import Scene
 from bridge.wire import annexb
 
 VIDEO_CLOCK_RATE = 90_000
@@ -29,48 +28,21 @@ _AUDIO_ENCODERS = {Codec.AAC: "aac", Codec.PCMA: "pcm_alaw", Codec.PCMU: "pcm_mu
 _AUDIO_FRAME = {Codec.AAC: 1024, Codec.PCMA: 160, Codec.PCMU: 160}  # samples; G.711: 20 ms, RFC 3551 4.2
 
 
-@dataclass(frozen=True, slots=True)
-class Specification:
-    """One simulated camera. The sub stream has half the size and half the frame rate of the main one, and is H.264."""
-
-    name: str
-    hue: int
-    width: int = 1280
-    height: int = 720
-    frame_rate: int = 20
-    gop: int = 40
-    bitrate_bps: int = 1_500_000
-    codec: Codec = Codec.H264
-    audio: Codec | None = None
-
-    def to_json(self) -> str:
-        """As the worker's argument."""
-        return json.dumps(asdict(self))
-
-    @staticmethod
-    def from_json(text: str) -> "Specification":
-        """Back again."""
-        fields = json.loads(text)
-        fields["codec"] = Codec(fields["codec"])
-        fields["audio"] = Codec(fields["audio"]) if fields["audio"] else None
-        return Specification(**fields)
-
-
 class VideoEncoder:
     """One stream's encoder with the picture that it is fed."""
 
-    def __init__(self, specification: Specification, *, divisor: int) -> None:
+    def __init__(self, scene: Scene, *, divisor: int) -> None:
         """divisor: 1 for the main stream, 2 for the sub stream."""
-        self.codec = specification.codec if divisor == 1 else Codec.H264
-        self._width, self._height = specification.width // divisor // 2 * 2, specification.height // divisor // 2 * 2
-        rate = specification.frame_rate // divisor
+        self.codec = scene.codec if divisor == 1 else Codec.H264
+        self._width, self._height = scene.width // divisor // 2 * 2, scene.height // divisor // 2 * 2
+        rate = scene.frame_rate // divisor
         context = av.CodecContext.create("libx265" if self.codec is Codec.H265 else "libx264", "w")
         if not isinstance(context, av.VideoCodecContext):
             raise TypeError("the encoder is no video encoder")
         context.width, context.height, context.pix_fmt = self._width, self._height, "yuv420p"
         context.time_base, context.framerate = Fraction(1, VIDEO_CLOCK_RATE), Fraction(rate)
-        context.bit_rate = specification.bitrate_bps // divisor**2
-        gop = specification.gop // divisor
+        context.bit_rate = scene.bitrate_bps // divisor**2
+        gop = scene.gop // divisor
         if self.codec is Codec.H265:
             context.options = {
                 "preset": "ultrafast",
@@ -87,9 +59,7 @@ class VideoEncoder:
             }
         self._context = context
         strides = tuple(plane.line_size for plane in self._frame().planes)
-        self._picture = Picture(
-            specification.name, self._width, self._height, specification.hue, (strides[0], strides[1], strides[2])
-        )
+        self._picture = Picture(scene.name, self._width, self._height, scene.hue, (strides[0], strides[1], strides[2]))
 
     def encode(self, utc_ns: int, media_time: int, number: int) -> Iterator[tuple[bytes, ...]]:
         """The access units that this picture completes, as NAL units."""
@@ -168,11 +138,11 @@ def _write(record: bytes) -> None:
         data = data[os.write(1, data) :]
 
 
-def run(specification: Specification) -> None:
+def run(scene: Scene) -> None:
     """Encodes until standard input closes."""
     clock = SystemClock()
-    encoders = [VideoEncoder(specification, divisor=1), VideoEncoder(specification, divisor=2)]
-    tone = ToneEncoder(specification.audio) if specification.audio else None
+    encoders = [VideoEncoder(scene, divisor=1), VideoEncoder(scene, divisor=2)]
+    tone = ToneEncoder(scene.audio) if scene.audio else None
     for stream, encoder in enumerate(encoders):
         tracks = [Track(encoder.codec, VIDEO_CLOCK_RATE)]
         if tone and stream == 0:
@@ -181,15 +151,15 @@ def run(specification: Specification) -> None:
     start_ns, start_utc_ns = clock.monotonic_ns(), clock.utc_ns()
     samples_sent, number = 0, 0
     while True:
-        due_ns = number * NS_PER_S // specification.frame_rate
+        due_ns = number * NS_PER_S // scene.frame_rate
         if not _wait_until(clock, start_ns + due_ns):
             return
         # The clock in the picture is the time of drawing, not of the plan: what is shown is what is measured.
         utc_ns = clock.utc_ns()
-        media_time = number * VIDEO_CLOCK_RATE // specification.frame_rate
+        media_time = number * VIDEO_CLOCK_RATE // scene.frame_rate
         for stream, encoder in enumerate(encoders[: 1 + (number % 2 == 0)]):
             for parts in encoder.encode(utc_ns, media_time, number):
-                _write(encode_unit(EncodedUnit(stream, 0, number % specification.gop == 0, media_time, parts)))
+                _write(encode_unit(EncodedUnit(stream, 0, number % scene.gop == 0, media_time, parts)))
         if tone:
             while samples_sent + tone.samples <= due_ns * tone.rate // NS_PER_S:
                 second_offset = (start_utc_ns * tone.rate // NS_PER_S + samples_sent) % tone.rate
@@ -214,7 +184,7 @@ def main() -> None:
     """The process."""
     os.nice(5)  # a demo's cameras must not take the processor from the bridge that shows them
     try:
-        run(Specification.from_json(sys.argv[1]))
+        run(Scene.from_json(sys.argv[1]))
     except (BrokenPipeError, KeyboardInterrupt):
         os._exit(0)
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 from requests.auth import HTTPDigestAuth
 
-from bridge.sim.cameras import SCENES
+from bridge.sim.scenes import SCENES
 from tests.interop.conftest import Service, eventually
 
 pytestmark = [

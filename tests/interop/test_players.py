@@ -8,7 +8,7 @@ import time
 import av
 import pytest
 
-from bridge.sim.cameras import SCENES
+from bridge.sim.scenes import SCENES
 from bridge.sim.picture import read_clock
 from tests.interop.conftest import Service, needs
 

@@ -8,8 +8,9 @@ from twisted.python.failure import Failure
 
 from bridge.base.media import Codec, Track
 from bridge.base.time import ManualClock
-from bridge.sim.cameras import SimulatedCameras, specifications
+from bridge.sim.cameras import SimulatedCameras
 from bridge.sim.records import EncodedUnit, encode_tracks, encode_unit
+from bridge.sim.scenes import scenes
 
 
 class FakeReactor(TwistedClock):
@@ -22,15 +23,9 @@ class FakeReactor(TwistedClock):
         return None
 
 
-def test_more_cameras_than_scenes_are_numbered() -> None:
-    names = [scene.name for scene in specifications(6)]
-    assert names == ["Entrance", "Car park", "Workshop", "Harbour", "Entrance 2", "Car park 2"]
-    assert len({scene.hue for scene in specifications(8)}) == 8
-
-
 def test_units_reach_the_hubs_and_a_dead_worker_is_started_again() -> None:
     reactor = FakeReactor()
-    cameras = SimulatedCameras(reactor, ManualClock(), specifications(1))
+    cameras = SimulatedCameras(reactor, ManualClock(), scenes(1))
     cameras.start()
     (worker,) = reactor.spawned
     hub = cameras.catalogue.cameras()[0].streams[0].hub

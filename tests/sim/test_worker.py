@@ -7,20 +7,16 @@ import pytest
 
 from bridge.base.media import Codec
 from bridge.sim.picture import read_clock
-from bridge.sim.worker import Specification, ToneEncoder, VideoEncoder
+from bridge.sim.scenes import Scene
+from bridge.sim.worker import ToneEncoder, VideoEncoder
 from bridge.wire import annexb
 
 START_MS = 1_795_251_600_000
 
 
-def test_specification_travels_as_json() -> None:
-    scene = Specification("A b", 3, codec=Codec.H265, audio=Codec.PCMA)
-    assert Specification.from_json(scene.to_json()) == scene
-
-
 @pytest.mark.parametrize(("codec", "decoder"), [(Codec.H264, "h264"), (Codec.H265, "hevc")])
 def test_video_decodes_and_shows_the_time(codec: Codec, decoder: str) -> None:
-    encoder = VideoEncoder(Specification("Test", 9, 320, 180, 10, 4, 300_000, codec), divisor=1)
+    encoder = VideoEncoder(Scene("Test", 9, 320, 180, 10, 4, 300_000, codec), divisor=1)
     context, shown = av.CodecContext.create(decoder, "r"), []
     for number in range(9):
         utc_ns = (START_MS + number * 100) * 1_000_000

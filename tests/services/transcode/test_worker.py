@@ -8,12 +8,13 @@ import pytest
 from bridge.base.media import Codec
 from bridge.services.transcode.jobs import StillJob, decode_reply, encode_job, take_message
 from bridge.services.transcode.worker import answer, still
-from bridge.sim.worker import Specification, VideoEncoder
+from bridge.sim.scenes import Scene
+from bridge.sim.worker import VideoEncoder
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
 def test_a_key_frame_becomes_a_jpeg(codec: Codec) -> None:
-    encoder = VideoEncoder(Specification("Test", 9, 320, 180, 10, 4, 300_000, codec), divisor=1)
+    encoder = VideoEncoder(Scene("Test", 9, 320, 180, 10, 4, 300_000, codec), divisor=1)
     parts = next(units for number in range(9) for units in encoder.encode(0, number * 9000, number))
     jpeg = still(StillJob(codec, parts))
     assert jpeg.startswith(b"\xff\xd8")

@@ -1,0 +1,17 @@
+"""Which simulated cameras there are."""
+
+from bridge.base.media import Codec
+from bridge.base.tokens import is_camera_id
+from bridge.sim.scenes import Scene, scenes
+
+
+def test_more_cameras_than_scenes_are_numbered() -> None:
+    names = [scene.name for scene in scenes(6)]
+    assert names == ["Entrance", "Car park", "Workshop", "Harbour", "Entrance 2", "Car park 2"]
+    assert len({scene.hue for scene in scenes(8)}) == 8
+    assert all(is_camera_id(scene.camera_id) for scene in scenes(9))
+
+
+def test_a_scene_travels_as_json() -> None:
+    scene = Scene("A b", 3, codec=Codec.H265, audio=Codec.PCMA)
+    assert Scene.from_json(scene.to_json()) == scene
