@@ -59,6 +59,13 @@ def gstreamer(url: str) -> Iterator[tuple[int, viewers.Target]]:
 
 
 SERVERS: dict[str, Server] = {"bridge": bridge, "floor": floor, "gstreamer": gstreamer}
+_LEAST_UNITS_PER_S = 24.5
+"""What every viewer must get of 25 for a run to count as complete; the ends of the window cut pictures off."""
+
+
+def installed() -> tuple[str, ...]:
+    """The servers that this machine has."""
+    return tuple(name for name in SERVERS if name != "gstreamer" or measure.has_gstreamer_server())
 
 
 def once(server: str, url: str, count: int, transport: str, seconds: float) -> dict[str, Any]:
@@ -77,39 +84,41 @@ def once(server: str, url: str, count: int, transport: str, seconds: float) -> d
         }
 
 
-def run(*, runs: int, counts: tuple[int, ...], seconds: float, say: Callable[[str], None]) -> list[dict[str, Any]]:
+def run(
+    *, runs: int, counts: tuple[int, ...], transports: tuple[str, ...], seconds: float, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
     """Alternated runs; one row of medians and ratios for each number of viewers and transport."""
     rows = []
     with camera() as url:
-        for transport in ("tcp", "udp"):
+        for transport in transports:
             for count in counts:
-                results: dict[str, list[dict[str, Any]]] = {name: [] for name in SERVERS}
+                results: dict[str, list[dict[str, Any]]] = {name: [] for name in installed()}
                 for number in range(runs):
-                    for name in SERVERS:
-                        results[name].append(once(name, url, count, transport, seconds))
-                    cost = {name: results[name][-1]["cpu_ms_per_viewer_s"] for name in SERVERS}
-                    say(f"{transport} {count} viewers, run {number + 1}: CPU ms per viewer and second {cost}")
+                    for name, done in results.items():
+                        done.append(once(name, url, count, transport, seconds))
+                    cost = {name: round(done[-1]["cpu_ms_per_viewer_s"], 3) for name, done in results.items()}
+                    say(f"{transport}, {count} viewers, run {number + 1}: CPU ms per viewer and second {cost}")
                 rows.append(_row(transport, count, results))
     return rows
 
 
 def _row(transport: str, count: int, results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    def of(name: str, field: str) -> float:
-        return measure.median([each[field] for each in results[name]])
+    row: dict[str, Any] = {"transport": transport, "viewers": count}
+    for name, runs in results.items():
+        for field in ("cpu_ms_per_viewer_s", "latency_ms_p50", "latency_ms_p99", "rss_mb", "own_cpu_s"):
+            row[f"{name}_{field}"] = measure.median([each[field] for each in runs])
+        row[f"{name}_lost"] = sum(each["lost"] for each in runs)
+        row[f"{name}_complete"] = all(
+            each["alive"] == count and each["units_per_s_least"] >= _LEAST_UNITS_PER_S for each in runs
+        )
+    for other in results:
+        if other != "bridge":
+            row[f"cpu_to_{other}"] = _ratio(results, other, "cpu_ms_per_viewer_s")
+            row[f"latency_p99_to_{other}"] = _ratio(results, other, "latency_ms_p99")
+    return row | {"runs": results}
 
-    def ratio(field: str, other: str) -> float:
-        # Run by run: the machine's speed drifts, and a pair of neighbours sees the same machine.
-        pairs = zip(results["bridge"], results[other], strict=True)
-        return measure.median([ours[field] / max(theirs[field], 1e-9) for ours, theirs in pairs])
 
-    return {
-        "transport": transport,
-        "viewers": count,
-        **{f"{name}_cpu_ms": of(name, "cpu_ms_per_viewer_s") for name in results},
-        **{f"{name}_latency_ms_p99": of(name, "latency_ms_p99") for name in results},
-        **{f"{name}_rss_mb": of(name, "rss_mb") for name in results},
-        **{f"{name}_lost": sum(each["lost"] for each in results[name]) for name in results},
-        "cpu_to_floor": ratio("cpu_ms_per_viewer_s", "floor"),
-        "cpu_to_gstreamer": ratio("cpu_ms_per_viewer_s", "gstreamer"),
-        "latency_p99_to_floor": ratio("latency_ms_p99", "floor"),
-    }
+def _ratio(results: dict[str, list[dict[str, Any]]], other: str, field: str) -> float:
+    """Run by run: the machine's speed drifts, and a pair of neighbours sees the same machine."""
+    pairs = zip(results["bridge"], results[other], strict=True)
+    return measure.median([ours[field] / max(theirs[field], 1e-9) for ours, theirs in pairs])

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 enum { MAX_SESSIONS = 4096, READ_BYTES = 1 << 18, CARRY_BYTES = 70000, MAX_SAMPLES = 1 << 22 };
+static const uint64_t LIVE_NS = 100000000; // a picture younger than this is live: the catch-up is over
 static const char STAMP[16] = "bridge-bench-clk"; // UUID of the SEI message that carries the time of sending
 
 typedef struct {
@@ -32,8 +33,8 @@ typedef struct {
     uint8_t report[256];
     int started, in_key;
     uint16_t sequence;
-    uint64_t play_ns, first_ns, key_ns, report_ns, stamp_ns;
-    uint64_t bytes, packets, lost, units;
+    uint64_t play_ns, first_ns, key_ns, live_ns, report_ns, stamp_ns;
+    uint64_t bytes, packets, lost, units, lost_ever;
 } Session;
 
 static Session sessions[MAX_SESSIONS];
@@ -51,6 +52,7 @@ static void on_packet(Session *s, const uint8_t *p, size_t n, uint64_t now) {
     if (n < 13 || p[0] >> 6 != 2) return;
     uint16_t sequence = p[2] << 8 | p[3];
     if (!s->first_ns) s->first_ns = now;
+    if (s->started) s->lost_ever += (uint16_t)(sequence - s->sequence - 1);
     if (s->started && measuring) s->lost += (uint16_t)(sequence - s->sequence - 1);
     s->started = 1, s->sequence = sequence;
     size_t at = 12 + 4 * (p[0] & 15);
@@ -68,6 +70,7 @@ static void on_packet(Session *s, const uint8_t *p, size_t n, uint64_t now) {
     if (!(p[1] & 0x80)) return;
     if (s->in_key && !s->key_ns) s->key_ns = now;
     s->in_key = 0;
+    if (!s->live_ns && s->stamp_ns && now < s->stamp_ns + LIVE_NS) s->live_ns = now;
     if (measuring) {
         s->units++;
         if (s->stamp_ns && now > s->stamp_ns && latency_count < MAX_SAMPLES)
@@ -129,26 +132,30 @@ static double own_cpu_s(void) {
 
 static void report_result(double window_s, double cpu_s) {
     uint64_t bytes = 0, packets = 0, lost = 0, units = 0, least = UINT64_MAX;
-    size_t alive = 0, firsts = 0, keys = 0;
-    static uint32_t first[MAX_SESSIONS], key[MAX_SESSIONS];
+    size_t alive = 0, firsts = 0, keys = 0, lives = 0;
+    static uint32_t first[MAX_SESSIONS], key[MAX_SESSIONS], live[MAX_SESSIONS];
+    uint64_t lost_ever = 0;
     for (int i = 0; i < session_count; i++) {
         Session *s = &sessions[i];
-        alive += s->alive, bytes += s->bytes, packets += s->packets, lost += s->lost, units += s->units;
+        alive += s->alive, bytes += s->bytes, packets += s->packets, lost += s->lost, units += s->units, lost_ever += s->lost_ever;
         if (s->units < least) least = s->units;
         if (s->first_ns) first[firsts++] = (s->first_ns - s->play_ns) / 1000;
         if (s->key_ns) key[keys++] = (s->key_ns - s->play_ns) / 1000;
+        if (s->live_ns) live[lives++] = (s->live_ns - s->play_ns) / 1000;
     }
     qsort(latency_us, latency_count, 4, by_value);
     qsort(first, firsts, 4, by_value);
     qsort(key, keys, 4, by_value);
+    qsort(live, lives, 4, by_value);
     printf("{\"sessions\":%d,\"alive\":%zu,\"started\":%zu,\"window_s\":%.3f,\"bytes\":%llu,\"packets\":%llu,\"lost\":%llu,"
            "\"units\":%llu,\"units_per_s_least\":%.2f,\"latency_ms_p50\":%.2f,\"latency_ms_p99\":%.2f,"
            "\"first_packet_ms_p50\":%.2f,\"first_packet_ms_p99\":%.2f,\"first_picture_ms_p50\":%.2f,"
-           "\"first_picture_ms_p99\":%.2f,\"own_cpu_s\":%.3f}\n",
+           "\"first_picture_ms_p99\":%.2f,\"live_ms_p50\":%.2f,\"live_ms_p99\":%.2f,\"lost_ever\":%llu,\"own_cpu_s\":%.3f}\n",
            session_count, alive, keys, window_s, (unsigned long long)bytes, (unsigned long long)packets,
            (unsigned long long)lost, (unsigned long long)units, session_count ? least / window_s : 0.0,
            quantile(latency_us, latency_count, .5), quantile(latency_us, latency_count, .99), quantile(first, firsts, .5),
-           quantile(first, firsts, .99), quantile(key, keys, .5), quantile(key, keys, .99), cpu_s);
+           quantile(first, firsts, .99), quantile(key, keys, .5), quantile(key, keys, .99), quantile(live, lives, .5),
+           quantile(live, lives, .99), (unsigned long long)lost_ever, cpu_s);
     fflush(stdout);
 }
 

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 from bench.measure import compiled
 
-_RECEIVE_BYTES = 4 << 20
+RECEIVE_BYTES = 4 << 20
+PLAYERS_RECEIVE_BYTES = 384 * 1024
+"""What FFmpeg asks for as the receive buffer of a UDP socket; GStreamer's rtspsrc asks for a little more."""
 
 
 @dataclass(frozen=True)
@@ -66,22 +68,30 @@ def sink() -> Iterator[Sink]:
         child.wait(10)
 
 
-def open_many(target: Target, count: int, transport: str, into: Sink, per_second: int = 200) -> None:
-    """Opens `count` sessions at an even rate. transport: tcp or udp."""
+def open_many(
+    target: Target,
+    count: int,
+    transport: str,
+    into: Sink,
+    *,
+    per_second: float = 200,
+    receive_bytes: int = RECEIVE_BYTES,
+) -> None:
+    """Opens `count` sessions at an even rate. transport: tcp or udp; receive_bytes: buffer of each UDP socket."""
     begin = time.monotonic()
     for number in range(count):
         time.sleep(max(0.0, begin + number / per_second - time.monotonic()))
         if target.url.startswith("floor:"):
-            _open_floor(target, transport, into)
+            _open_floor(target, transport, into, receive_bytes)
         else:
-            _Session(target, transport).hand_over(into)
+            _Session(target, transport, receive_bytes).hand_over(into)
 
 
-def _receiving_pair() -> list[socket.socket]:
+def _receiving_pair(receive_bytes: int) -> list[socket.socket]:
     while True:
         pair = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
         with contextlib.suppress(OSError):
-            pair[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+            pair[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
             pair[0].bind(("127.0.0.1", 0))
             port = pair[0].getsockname()[1]
             if port % 2 == 0:
@@ -91,20 +101,20 @@ def _receiving_pair() -> list[socket.socket]:
             each.close()
 
 
-def _open_floor(target: Target, transport: str, into: Sink) -> None:
+def _open_floor(target: Target, transport: str, into: Sink, receive_bytes: int) -> None:
     parts = urlsplit(target.url)
     connection = socket.create_connection((parts.hostname, parts.port))
     if transport == "tcp":
         into.take(b"t", b"t\n", b"", [connection])
         return
-    pair = _receiving_pair()
+    pair = _receiving_pair(receive_bytes)
     into.take(b"u", b"u %d\n" % pair[0].getsockname()[1], b"", [connection, *pair])
 
 
 class _Session:
     """One viewer's way to a PLAY that is ready to be sent."""
 
-    def __init__(self, target: Target, transport: str) -> None:
+    def __init__(self, target: Target, transport: str, receive_bytes: int) -> None:
         self._target = target
         parts = urlsplit(target.url)
         self._connection = socket.create_connection((parts.hostname, parts.port or 554), timeout=20)
@@ -125,7 +135,7 @@ class _Session:
         self._url = (base[1] if base else target.url).rstrip("/")
         track = control[1] if "://" in control[1] else f"{self._url}/{control[1]}"
         if transport == "udp":
-            self._pair = _receiving_pair()
+            self._pair = _receiving_pair(receive_bytes)
             port = self._pair[0].getsockname()[1]
             wanted = f"RTP/AVP;unicast;client_port={port}-{port + 1}"
         else:

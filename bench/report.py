@@ -1,0 +1,243 @@
+"""Measurements -> sections of docs/benchmarks.md: what was measured, how, and each target with its figure.
+
+A run rewrites the sections that it measured and leaves the others as they are. Nothing is written here by hand.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import fanout
+from bench.behind import JOINS, WATCHED_S
+
+INTRODUCTION = """# Benchmarks
+
+Written by `make bench`; `python -m bench --help` says how to measure a part of it. Each section was measured in one
+run, its servers and libraries in turn, so that its ratios compare like with like. Ratios are medians of the ratios of
+neighbouring runs. Absolute figures are those of one machine on one day, over the loopback address.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A promise and what was measured. figure: None: could not be measured, `note` says why."""
+
+    what: str
+    most: float
+    figure: float | None
+    unit: str = ""
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """None: not measured."""
+        return None if self.figure is None else self.figure <= self.most
+
+    def row(self) -> tuple[str, str, str, str]:
+        """Cells of a table."""
+        verdict = {True: "pass", False: "**miss**", None: self.note or "not measured"}[self.met]
+        figure = "-" if self.figure is None else f"{_number(self.figure)}{self.unit}"
+        return self.what, f"≤ {_number(self.most)}{self.unit}", figure, verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One measurement as text and as targets."""
+
+    title: str
+    how: str
+    tables: tuple[str, ...]
+    targets: tuple[Target, ...]
+
+    def text(self, facts: Mapping[str, str]) -> str:
+        """The Markdown."""
+        told = "; ".join(f"{name} {value}" for name, value in facts.items())
+        targets = _table(("target", "asked", "measured", ""), [each.row() for each in self.targets])
+        return "\n\n".join((f"## {self.title}", self.how, f"Measured: {told}.", targets, *self.tables)) + "\n"
+
+
+def write(path: Path, sections: Iterable[Section], facts: Mapping[str, str]) -> None:
+    """Puts the sections into the document, each in place of the one of its title."""
+    kept = {section.title: "" for section in map(_empty, MAKERS.values())}
+    if path.exists():
+        for part in path.read_text().split("\n## ")[1:]:
+            kept[part.partition("\n")[0]] = f"## {part.strip()}\n"
+    for section in sections:
+        kept[section.title] = section.text(facts)
+    path.write_text("\n".join((INTRODUCTION, *filter(None, kept.values()))))
+
+
+def _empty(maker: "Callable[[Any], Section]") -> Section:
+    return maker([] if maker is not of_ingest else {})
+
+
+# --- The measurements ------------------------------------------------------------------------------------------------
+
+
+def of_fanout(rows: list[dict[str, Any]]) -> Section:
+    """bench/fanout.py"""
+    how = (
+        "One camera of 1080p25, 4 Mbit/s, GOP 2 s; a fresh server for every run, with everything on that it ships"
+        " with: log-in, rights, RTCP, accounting, metrics. The floor is a C program that only sends the same "
+        "bytes: one `send()` an access unit and viewer (TCP), segmentation offload (UDP). The peer is GStreamer's"
+        " RTSP server, without log-in. CPU is that of the server's process; latency is from the camera's sending "
+        "of a picture to the arrival of its last packet."
+    )
+    targets = []
+    for row in rows:
+        udp = row["transport"] == "udp"
+        name = f"{row['transport'].upper()}, {row['viewers']} viewers"
+        targets += [
+            Target(f"{name}: CPU to the floor's (stretch {1.3 if udp else 1.2})", 1.5, row["cpu_to_floor"]),
+            Target(
+                f"{name}: CPU to GStreamer's",
+                0.75 if udp else 0.6,
+                row.get("cpu_to_gstreamer"),
+                note="GStreamer's server is not installed",
+            ),
+            Target(f"{name}: latency p99 to the floor's", 2, row["latency_p99_to_floor"]),
+        ]
+    heads = ("", "CPU ms per viewer and s", "latency p50 ms", "p99 ms", "memory MB", "packets lost", "all pictures")
+    tables = []
+    for row in rows:
+        lines = []
+        for server in fanout.SERVERS:
+            if f"{server}_rss_mb" not in row:
+                lines.append((server, *["not installed"] * 6))
+                continue
+            fields = ("cpu_ms_per_viewer_s", "latency_ms_p50", "latency_ms_p99", "rss_mb")
+            figures = [_number(row[f"{server}_{field}"]) for field in fields]
+            complete = "yes" if row[f"{server}_complete"] else "**no**"
+            lines.append((server, *figures, str(row[f"{server}_lost"]), complete))
+        tables.append(f"{row['viewers']} viewers over {row['transport'].upper()}:\n\n{_table(heads, lines)}")
+    return Section("What a viewer costs", how, tuple(tables), tuple(targets))
+
+
+def of_first_picture(rows: list[dict[str, Any]]) -> Section:
+    """bench/first_picture.py"""
+    how = (
+        "Viewers join one after the other, all over a GOP of 10 s. First picture: from sending PLAY to the last "
+        "packet of a key frame. Live: to the first picture that is less than 100 ms old, the end of the catch-up."
+        " Over UDP the catch-up is paced; its receivers have the buffer that FFmpeg asks for (384 KiB)."
+    )
+    targets = []
+    for row in rows:
+        name = row["transport"].upper()
+        if row["transport"] == "tcp":
+            targets += [
+                Target(f"{name}: first picture, p50", 60, row["first_picture_ms_p50"], " ms"),
+                Target(f"{name}: first picture, p99", 300, row["first_picture_ms_p99"], " ms"),
+            ]
+        targets.append(Target(f"{name}: packets lost from PLAY on", 0, row["lost_ever"]))
+    heads = ("", "viewers", "first picture p50 ms", "p99 ms", "live p50 ms", "p99 ms", "packets lost")
+    fields = ("first_picture_ms_p50", "first_picture_ms_p99", "live_ms_p50", "live_ms_p99", "lost_ever")
+    lines = [(r["transport"].upper(), str(r["viewers"]), *(_number(r[f]) for f in fields)) for r in rows]
+    return Section("The first picture", how, (_table(heads, lines),), tuple(targets))
+
+
+def of_behind(rows: list[dict[str, Any]]) -> Section:
+    """bench/behind.py"""
+    how = (
+        "A camera with a GOP of 10 s shows the time in its picture. Players join at several places of the GOP; "
+        f"{WATCHED_S:.0f} s later the clock in what they show is read (median of the last second). FFmpeg (PyAV): "
+        "every picture is shown at its presentation time after the one before, 100 ms after it came, never faster"
+        " to catch up. GStreamer: `rtspsrc latency=200`, in step with its clock. Asked: no further behind than "
+        "who joined at a key frame, within one picture."
+    )
+    first, *others = JOINS
+    targets = [
+        Target(
+            f"{row['player']} over {row['transport'].upper()}: joined {join}, behind one that joined {first}",
+            row["picture_ms"],
+            row[f"behind_ms {join}"] - row[f"behind_ms {first}"],
+            " ms",
+        )
+        for row in rows
+        for join in others
+    ]
+    heads = (
+        "",
+        *(f"joined {join}: behind live, ms" for join in JOINS),
+        *(f"first picture {join}, ms" for join in JOINS),
+    )
+    lines = [
+        (
+            f"{row['player']}, {row['transport'].upper()}",
+            *(_number(row[f"behind_ms {join}"]) for join in JOINS),
+            *(_number(row[f"first_ms {join}"]) for join in JOINS),
+        )
+        for row in rows
+    ]
+    return Section("How far behind live", how, (_table(heads, lines),), tuple(targets))
+
+
+def of_ingest(result: dict[str, Any]) -> Section:
+    """bench/ingest.py"""
+    how = (
+        "One process pulls cameras of 1080p25, 4 Mbit/s over TCP. Native is the product's way: log-in, "
+        "depacketising, hub with its kept GOP, receiver reports. aiortsp is that library alone on the same event "
+        "loop (uvloop), without depacketising and with a counter in place of its packet queue."
+    )
+    if not result:
+        return Section("What a camera costs", how, (), ())
+    heads = ("", "% of a core per camera", "pictures per s", "memory MB")
+    fields = ("cpu_percent_per_camera", "units_per_s", "rss_mb")
+    lines = [(kind, *(_number(result[f"{kind}_{field}"]) for field in fields)) for kind in ("native", "aiortsp")]
+    targets = (
+        Target(f"{result['cameras']} cameras: CPU to aiortsp's", 0.45, result["ratio"]),
+        Target(
+            f"{result['cameras']} cameras: runs in which a picture was missing", 0, float(not result["native_complete"])
+        ),
+    )
+    return Section("What a camera costs", how, (_table(heads, lines),), targets)
+
+
+def of_profiles(rows: list[dict[str, Any]]) -> Section:
+    """bench/profiles.py"""
+    how = (
+        "A whole GetProfiles request without HTTP: digest, parsing, validation, handler, answer. First: nothing "
+        "is kept of any profile. Kept: from the rendered parts. zeep: the same answer built, rendered and "
+        "serialised from its plain values, nothing else. Held: the CPU time of the slowest request."
+    )
+    heads = ("", "first ms", "worst ms", "zeep ms", "kept ms", "worst ms", "answer kB", "same as zeep's")
+    fields = ("first_ms", "first_ms_worst", "zeep_ms", "kept_ms", "kept_ms_worst", "answer_kb")
+    lines, targets, tables = [], [], []
+    for row in rows:
+        name = f"{row['profiles']} profiles, {row['service']}"
+        same = "yes" if row["same_answer"] else "**no**"
+        lines.append((name, *(_number(row[field]) for field in fields), same))
+        targets += [
+            Target(f"{name}: first to zeep", 0.25, row["first_to_zeep"]),
+            Target(f"{name}: from kept parts", 5, row["kept_ms"], " ms"),
+            Target(f"{name}: held the reactor, kept", 20, row["kept_cpu_ms_worst"], " ms"),
+            Target(f"{name}: held the reactor, first", 20, row["first_cpu_ms_worst"], " ms"),
+        ]
+        if row["lists_ms"]:
+            lists = [(each, *map(_number, times)) for each, times in row["lists_ms"].items()]
+            tables.append(f"Every list, {row['profiles']} profiles:\n\n{_table(('', 'first ms', 'kept ms'), lists)}")
+    return Section("GetProfiles of many profiles", how, (_table(heads, lines), *tables), tuple(targets))
+
+
+MAKERS: dict[str, Callable[[Any], Section]] = {
+    "fanout": of_fanout,
+    "first-picture": of_first_picture,
+    "behind": of_behind,
+    "ingest": of_ingest,
+    "profiles": of_profiles,
+}
+
+
+# --- Markdown --------------------------------------------------------------------------------------------------------
+
+
+def _table(heads: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
+    rows = [heads, ("---",) * len(heads), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _number(value: float) -> str:
+    """Three digits that mean something."""
+    if value == int(value):
+        return str(int(value))
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
