@@ -128,18 +128,18 @@ def _tell(ports: Mapping[str, int], password: str) -> None:
     lines = [
         "Open Network Bridge demo: simulated cameras, live.",
         f"  user {USER}, password {password}",
-        *(f"  {text}" for text in _addresses(ports, password)),
+        *(f"  {text}" for text in _addresses(ports)),
         "  Ctrl-C ends it.",
     ]
     for line in lines:
         _note(line)
 
 
-def _addresses(ports: Mapping[str, int], password: str) -> Iterator[str]:
+def _addresses(ports: Mapping[str, int]) -> Iterator[str]:
     if ports.get("onvif"):
         yield f"ONVIF    http://127.0.0.1:{ports['onvif']}/onvif/device_service"
     if ports.get("rtsp"):
-        yield f"RTSP     rtsp://{USER}:{password}@127.0.0.1:{ports['rtsp']}/live/entrance"
+        yield f"RTSP     rtsp://127.0.0.1:{ports['rtsp']}/live/entrance"
     if ports.get("http"):
         yield f"metrics  http://127.0.0.1:{ports['http']}/metrics"
 

@@ -81,13 +81,13 @@ class Service:
             self._doors[door.name] = open_door(self._reactor, door)
         self._rtsp.start()
         self._control.listen()
-        self._watchdog.start()
         self._fleet.apply(map(camera_settings, cameras.cameras))
         self._onvif.start()
         # What is there now stays for good, the compiled schemas above all: half a million objects that every full
         # collection would look at again, holding the reactor for a tenth of a second.
         gc.collect()
         gc.freeze()
+        self._watchdog.start()
         return self.ready()
 
     async def stop(self) -> None:
