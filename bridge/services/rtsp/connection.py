@@ -74,7 +74,6 @@ class RtspConnection(Protocol):
             self._reader.feed(data)
         except RemoteProtocolError as error:
             self._server.counts.protocol_errors += 1
-            self._log.info("RTSP input cannot be read", after_bytes=self._bytes_read, fault=str(error))
             self.perform(self.dialogue.receive(error, self._now))
         self._bytes_read += len(data)
         self.dialogue.bytes_read(self._now, partial=self._reader.unfinished)
@@ -125,7 +124,8 @@ class RtspConnection(Protocol):
             case Send(data=data):
                 self.writer.write(data)
             case Close(reason=reason):
-                self._log.info("RTSP connection closed", reason=reason)
+                # after_bytes: where in a capture to look for what could not be read.
+                self._log.info("RTSP connection closed", reason=reason, after_bytes=self._bytes_read)
                 self.writer.lose()
             case TracksWanted(presentation=presentation):
                 self._wait_for_tracks(presentation)
