@@ -22,4 +22,15 @@ def install() -> Any:
     asyncioreactor.install(loop)
     from twisted.internet import reactor  # noqa: TID251 - the one place
 
+    _log_like_the_rest()
     return reactor
+
+
+def _log_like_the_rest() -> None:
+    """What Twisted has to say goes through our log, which masks secrets: above all failures that nobody caught.
+
+    Without it they would go to standard error as they are, and the rest would be kept in memory for an observer.
+    """
+    from twisted.logger import STDLibLogObserver, globalLogBeginner
+
+    globalLogBeginner.beginLoggingTo([STDLibLogObserver()], redirectStandardIO=False)

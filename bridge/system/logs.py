@@ -70,7 +70,7 @@ def set_up(*, log_format: str, level: str, clock: Clock, stream: TextIO | None =
     root.addHandler(handler)
     root.setLevel(level.upper())
     logging.captureWarnings(True)
-    for chatty in ("alembic", "sqlalchemy", "zeep", "asyncio"):
+    for chatty in ("alembic", "sqlalchemy", "zeep", "asyncio", "twisted"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
