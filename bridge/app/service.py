@@ -221,7 +221,8 @@ class Service:
             ]
         )
         access = MetricsAccess(self._config.security.metrics)
-        return WebServer({"healthz": Health(), "metrics": Metrics(page.render, access)})
+        pages = {"healthz": Health(), "metrics": Metrics(page.render, access)}
+        return WebServer(pages, connections=self._config.limits.http_connections)
 
     async def _still(self, camera_id: str) -> bytes | None:
         """The picture of a camera's main stream; None while there is none."""
