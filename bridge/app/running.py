@@ -1,6 +1,7 @@
 """A service from its start to its end: signals, the ready line, exit codes."""
 
 import json
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from bridge.app.store import open_store
 from bridge.base.errors import BridgeError
 from bridge.base.time import SystemClock
 from bridge.system.config import Config
+
+OPEN_FILES = 65_536
+"""Wanted of the host: a viewer and a camera stream are a file each, and shells usually allow 1024."""
 
 STOP_WITHIN_S = 5
 """A camera or a viewer that does not answer the farewell is not waited for longer."""
@@ -41,6 +45,7 @@ def run(
     also, at_end: called when it has started, and when it ends (the simulated cameras)
     more_ready:   further values of the ready line
     """
+    _allow_open_files()
     store = open_store(config)
     exit_codes: list[int] = []
     try:
@@ -83,6 +88,14 @@ def run(
         return exit_codes[0] if exit_codes else 0
     finally:
         store.close()
+
+
+def _allow_open_files() -> None:
+    """As many as wanted, or as the host's hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _now(work: Callable[[], None]) -> None:
