@@ -30,7 +30,7 @@ def bridge(demo: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         folder,
         f'[limits]\nrequest_timeout = "{REQUEST_TIMEOUT_S}s"\nrtsp_connections_per_address = 60\n'
         f'[[user]]\nname = "chief"\npassword = "{PASSWORD}"\n'
-        f'[[camera]]\nid = "gate"\nurl = "{demo.rtsp_url("/live/entrance/sub")}"\n',
+        f'[[camera]]\nid = "gate"\nurl = "{demo.rtsp_url("/live/entrance")}"\n',
     )
     with running(["serve", "--config", str(config)], folder) as service:
         service.wait_until_up()
@@ -182,3 +182,9 @@ def test_the_web_door_stands_it_too(bridge: Service, viewer: RtspViewer, sent: b
     with socket.create_connection(door(bridge, "http"), 20) as connection:
         connection.sendall(sent)
         assert requests.get(f"{bridge.ready['http']}/healthz", timeout=20).text == "ok\n"
+
+
+def test_the_web_door_keeps_no_bodies(bridge: Service, viewer: RtspViewer) -> None:
+    head = b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
+    assert answer_to(door(bridge, "http"), head, *[bytes(100_000)] * 100) is not None
+    assert requests.get(f"{bridge.ready['http']}/healthz", timeout=20).text == "ok\n"
