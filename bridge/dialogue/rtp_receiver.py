@@ -12,6 +12,7 @@ from bridge.base.media import Medium, Track
 from bridge.base.time import NS_PER_MS, MonotonicNs, ticks_to_ns
 from bridge.dialogue.rtp_statistics import ReceptionStatistics
 from bridge.wire import rtcp, rtp
+from bridge.wire.access_units import NalUnitDepacketizer
 from bridge.wire.payload import depacketizer_for
 
 #: sink(media_time, parts, key, damaged, arrived_ns); media_time is the RTP time unwrapped to 64 bits, arrived_ns when
@@ -36,6 +37,10 @@ _MAX_INTERVAL_NS = 500 * NS_PER_MS
 
 _PLAIN_HEADER = rtp.RTP_VERSION << 6
 _parse_fixed_header = struct.Struct("!BBHII").unpack_from
+#: (version and payload type, sequence, timestamp with SSRC, first 2 or 4 bytes of the payload), by the size of the
+#: codec's fragment header; the last number is to be shifted right by as many bits.
+_FRAGMENTS = {2: (struct.Struct("!HHQH").unpack_from, 0), 3: (struct.Struct("!HHQI").unpack_from, 8)}
+_LEAST_FRAGMENT_BYTES = rtp.HEADER_BYTES + 4
 
 
 #: (packet, start, end, timestamp, marker, sequence, arrived_ns)
@@ -83,6 +88,13 @@ class RtpReceiver:
         self.statistics = ReceptionStatistics(track.clock_rate)
         self.depacketizer = depacketizer_for(track, self._deliver)
         self._depacketize = self.depacketizer.push
+        # Most packets of a camera are middle fragments of a large NAL unit. Such a one, in sequence, is known by four
+        # numbers and added at once, which costs a third of the way that every other packet goes.
+        self._nal_units = self.depacketizer if isinstance(self.depacketizer, NalUnitDepacketizer) else None
+        header_bytes = self._nal_units.FRAGMENT_HEADER_BYTES if self._nal_units is not None else 2
+        self._parse_fragment, self._fragment_shift = _FRAGMENTS[header_bytes]
+        self._fragment_start = rtp.HEADER_BYTES + header_bytes
+        self._fragment_head = self._fragment_source = self._fragment_kind = -1
         self._sink = sink
         self._clock_rate = track.clock_rate
         self._several_times_a_packet = track.medium is not Medium.VIDEO
@@ -112,6 +124,26 @@ class RtpReceiver:
     def push(self, packet: memoryview, now: MonotonicNs) -> None:
         """One RTP packet. What is not RTP of this track is counted and dropped, never raised."""
         end = len(packet)
+        nal_units = self._nal_units
+        if nal_units is not None and end >= _LEAST_FRAGMENT_BYTES:
+            head, sequence, source, kind = self._parse_fragment(packet)
+            if (
+                source == self._fragment_source
+                and kind >> self._fragment_shift == self._fragment_kind
+                and sequence == self._next_sequence
+                and head == self._fragment_head
+            ):
+                fragments = nal_units.fragments
+                if fragments is not None and len(fragments) < nal_units.room_bytes:
+                    fragments += packet[self._fragment_start :]
+                    self._next_sequence = sequence + 1 & 0xFFFF
+                    statistics = self.statistics
+                    statistics.packets += 1
+                    statistics.octets += end - rtp.HEADER_BYTES
+                    self._arrived_ns = now
+                    if self._early:
+                        self._take_early()
+                    return
         if end < rtp.HEADER_BYTES:
             self.malformed += 1
             return
@@ -166,6 +198,11 @@ class RtpReceiver:
             self._on_timestamp(timestamp, arrived_ns)
         self._arrived_ns = arrived_ns
         self._depacketize(packet, start, end, timestamp, marker)
+        nal_units = self._nal_units
+        if nal_units is not None and nal_units.fragments is not None:
+            self._fragment_head = _PLAIN_HEADER << 8 | self._payload_type
+            self._fragment_source = timestamp << 32 | self._ssrc
+            self._fragment_kind = nal_units.middle
 
     def _on_timestamp(self, timestamp: int, arrived_ns: MonotonicNs) -> None:
         self.statistics.on_timestamp(timestamp, arrived_ns)

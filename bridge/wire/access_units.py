@@ -57,6 +57,7 @@ class NalUnitDepacketizer:
     _IS_PICTURE: bytes
     _IS_START: bytes
     _NAL_HEADER_BYTES: int
+    FRAGMENT_HEADER_BYTES: int
 
     def __init__(
         self,
@@ -83,8 +84,12 @@ class NalUnitDepacketizer:
         self._timestamp = -1
         self._in_unit = False
         self._parts: list[bytes] = []
-        self._fragments: bytearray | None = None
-        self._room_bytes = max_unit_bytes
+        #: The NAL unit that is being put together from fragments, and what the FRAGMENT_HEADER_BYTES of its middle ones
+        #: are, as one number. A receiver may add middle fragments to `fragments` itself, up to `room_bytes`: there is
+        #: nothing else to be done for them.
+        self.fragments: bytearray | None = None
+        self.middle = 0
+        self.room_bytes = max_unit_bytes
         self._has_picture = False
         self._starts_clean = False
         self._oversized = False
@@ -97,12 +102,12 @@ class NalUnitDepacketizer:
     @property
     def open(self) -> bool:
         """Whether parts of a unit are held back for its end."""
-        return bool(self._parts) or self._fragments is not None
+        return bool(self._parts) or self.fragments is not None
 
     @property
     def awaits_timestamp(self) -> bool:
         """Whether the open unit holds whole NAL units only and, as far as we know this camera, no marker ends it."""
-        if not self._has_picture or self._fragments is not None:
+        if not self._has_picture or self.fragments is not None:
             return False
         return self.marker_policy is MarkerPolicy.IGNORE or (
             self._markers == 0 and self._unmarked_units >= MISSING_MARKERS_PROVE
@@ -112,17 +117,17 @@ class NalUnitDepacketizer:
         """Packets went missing before the next push: a NAL unit in progress is dropped, the unit is damaged."""
         self._gap = True
         self._damaged |= self._in_unit
-        self._fragments = None
+        self.fragments = None
         self._expected = -1
 
     def flush(self) -> None:
         """The open unit is delivered as it is, without a NAL unit still in progress."""
-        if self._fragments is not None:
+        if self.fragments is not None:
             self._drop_fragments()
         self._close()
 
     def _drop_fragments(self) -> None:
-        self._fragments = None
+        self.fragments = None
         self._damaged = True
 
     def _turn(self, timestamp: int) -> None:
@@ -131,7 +136,7 @@ class NalUnitDepacketizer:
         if not self._in_unit:
             self._gap_before |= gap
         elif timestamp != self._timestamp:
-            if self._fragments is not None:
+            if self.fragments is not None:
                 self._drop_fragments()
             if self._has_picture or self._damaged or not self._parts:
                 self._unmarked_units += 1
@@ -147,8 +152,8 @@ class NalUnitDepacketizer:
             for piece in without_start_codes(nal):
                 self._add_known(piece)
             return
-        self._room_bytes -= len(nal)
-        if self._room_bytes < 0 or len(self._parts) >= self._max_unit_parts:
+        self.room_bytes -= len(nal)
+        if self.room_bytes < 0 or len(self._parts) >= self._max_unit_parts:
             self._overflow()
             return
         if not self._parts:
@@ -175,12 +180,12 @@ class NalUnitDepacketizer:
             self.oversized_units += 1
         self._oversized = self._damaged = True
         self._parts.clear()
-        self._fragments = None
+        self.fragments = None
         self._has_picture = False
-        self._room_bytes = -1
+        self.room_bytes = -1
 
     def _on_marker(self) -> None:
-        if self._fragments is not None or (self._parts and not self._has_picture):
+        if self.fragments is not None or (self._parts and not self._has_picture):
             return
         self._markers += 1
         if self.marker_policy is MarkerPolicy.TRUST:
@@ -195,7 +200,7 @@ class NalUnitDepacketizer:
         # not part of it. Any other unit after a gap may lack its first slices or the pictures that it refers to.
         damaged = self._damaged or (self._gap_before and not (key and self._starts_clean))
         self._parts.clear()
-        self._room_bytes = self._max_unit_bytes
+        self.room_bytes = self._max_unit_bytes
         self._in_unit = self._has_picture = self._starts_clean = self._oversized = False
         self._expected = -1
         # A unit of which nothing is left is a gap before the next one.

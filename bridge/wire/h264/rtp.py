@@ -33,6 +33,7 @@ class Depacketizer(NalUnitDepacketizer):
     _IS_PICTURE = bytes(kind in _PICTURES for kind in range(32))
     _IS_START = bytes(kind in (NalType.SPS, NalType.AUD) for kind in range(32))
     _NAL_HEADER_BYTES = h264.HEADER_BYTES
+    FRAGMENT_HEADER_BYTES = 2
 
     _is_random_access = staticmethod(h264.is_random_access)
 
@@ -46,22 +47,23 @@ class Depacketizer(NalUnitDepacketizer):
             # Nearly every packet of a camera comes this way.
             header = packet[start + 1]
             if header & _FU_START:
-                if self._fragments is not None:
+                if self.fragments is not None:
                     self._drop_fragments()
-                self._fragments = bytearray((packet[start] & 0xE0 | header & 0x1F,))
-            fragments = self._fragments
+                self.fragments = bytearray((packet[start] & 0xE0 | header & 0x1F,))
+                self.middle = packet[start] << 8 | header & 0x1F
+            fragments = self.fragments
             if fragments is None:
                 # Its beginning was lost.
                 self._damaged = True
             else:
                 fragments += packet[start + 2 : end]
-                if len(fragments) > self._room_bytes:
+                if len(fragments) > self.room_bytes:
                     self._overflow()
                 elif header & _FU_END:
-                    self._fragments = None
+                    self.fragments = None
                     self._add_known(bytes(fragments))
         else:
-            if self._fragments is not None:
+            if self.fragments is not None:
                 self._drop_fragments()
             if packet[start] & 0x1F == _STAP_A:
                 self._push_aggregate(packet, start + 1, end)
@@ -73,7 +75,7 @@ class Depacketizer(NalUnitDepacketizer):
     def _push_short(self, packet: memoryview, start: int, end: int) -> None:
         """An empty payload keeps a NAT open and says nothing; one byte can be an end of sequence or stream."""
         if start < end:
-            if self._fragments is not None:
+            if self.fragments is not None:
                 self._drop_fragments()
             self._add_known(bytes(packet[start:end]))
 

@@ -23,6 +23,7 @@ class Depacketizer(NalUnitDepacketizer):
     _IS_PICTURE = bytes(kind < h265.FIRST_NON_VCL_TYPE for kind in range(64))
     _IS_START = bytes(kind in (NalType.VPS, NalType.SPS, NalType.AUD) for kind in range(64))
     _NAL_HEADER_BYTES = h265.HEADER_BYTES
+    FRAGMENT_HEADER_BYTES = 3
 
     _is_random_access = staticmethod(h265.is_random_access)
 
@@ -36,22 +37,23 @@ class Depacketizer(NalUnitDepacketizer):
             # Nearly every packet of a camera comes this way.
             header = packet[start + 2]
             if header & _FU_START:
-                if self._fragments is not None:
+                if self.fragments is not None:
                     self._drop_fragments()
-                self._fragments = bytearray((packet[start] & 0x81 | (header & 0x3F) << 1, packet[start + 1]))
-            fragments = self._fragments
+                self.fragments = bytearray((packet[start] & 0x81 | (header & 0x3F) << 1, packet[start + 1]))
+                self.middle = packet[start] << 16 | packet[start + 1] << 8 | header & 0x3F
+            fragments = self.fragments
             if fragments is None:
                 # Its beginning was lost.
                 self._damaged = True
             else:
                 fragments += packet[start + 3 : end]
-                if len(fragments) > self._room_bytes:
+                if len(fragments) > self.room_bytes:
                     self._overflow()
                 elif header & _FU_END:
-                    self._fragments = None
+                    self.fragments = None
                     self._add_known(bytes(fragments))
         else:
-            if self._fragments is not None:
+            if self.fragments is not None:
                 self._drop_fragments()
             if packet[start] & 0x7E == _AP << 1:
                 self._push_aggregate(packet, start + 2, end)
@@ -63,7 +65,7 @@ class Depacketizer(NalUnitDepacketizer):
     def _push_short(self, packet: memoryview, start: int, end: int) -> None:
         """An empty payload keeps a NAT open and says nothing; two bytes can be an end of sequence or bitstream."""
         if start < end:
-            if self._fragments is not None:
+            if self.fragments is not None:
                 self._drop_fragments()
             self._add_known(bytes(packet[start:end]))
 
