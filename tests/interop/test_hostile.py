@@ -141,7 +141,14 @@ def test_half_connections_by_the_hundred(bridge: Service, viewer: RtspViewer) ->
             connection = all_of_them.enter_context(socket.create_connection(door(bridge, "onvif"), 20))
             with contextlib.suppress(OSError):
                 connection.sendall(b"POST /onvif/device_service HTTP/1.1\r\nHost: x\r\n"[: number % 40])
-    assert time_of_day(bridge) == 200
+
+    def served() -> bool:
+        # Until those that have hung up are noticed, this address has too many.
+        with contextlib.suppress(requests.ConnectionError):
+            return time_of_day(bridge) == 200
+        return False
+
+    eventually(served, what="the door open again")
 
 
 def time_of_day(bridge: Service) -> int:
