@@ -42,9 +42,12 @@ class Snapshots:
         self._stills: WeakKeyDictionary[Hub, _Still] = WeakKeyDictionary()
 
     async def still(self, hub: Hub) -> bytes | None:
-        """The JPEG of the hub's latest key frame; None while there is none. TranscodeError when it does not decode."""
+        """The JPEG of the hub's latest key frame. TranscodeError when it does not decode.
+
+        None while there is none, or while the camera is away: an old picture must not pass for a present one.
+        """
         key = hub.latest_key()
-        if key is None:
+        if key is None or not hub.running:
             return None
         still = self._stills.get(hub)
         if still is None or still.key is not key:

@@ -28,6 +28,11 @@ class FakeHub(Hub):
         super().__init__("x/main", ManualClock())
         self.tracks = (Track(Codec.H264, 90000, parameter_sets=(b"\x67", b"\x68")),)
         self.key: AccessUnit | None = None
+        self.present = True
+
+    @property
+    def running(self) -> bool:
+        return self.present
 
     def latest_key(self) -> AccessUnit | None:
         return self.key
@@ -54,6 +59,17 @@ def test_one_decoding_serves_everybody_until_the_next_key_frame() -> None:
     third = ask(snapshots, hub)
     workers.jobs[1][1].callback(b"new")
     assert third == [b"new"]
+
+
+def test_an_old_picture_does_not_pass_for_a_present_one() -> None:
+    workers, hub = FakeWorkers(), FakeHub()
+    snapshots = Snapshots(workers)
+    hub.key = AccessUnit(0, 0, 0, 0, True, (b"\x65a",))
+    got = ask(snapshots, hub)
+    workers.jobs[0][1].callback(b"jpeg")
+    assert got == [b"jpeg"]
+    hub.present = False
+    assert ask(snapshots, hub) == [None]
 
 
 def test_after_a_failure_the_next_one_tries_again() -> None:
