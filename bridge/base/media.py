@@ -5,7 +5,7 @@ bit for bit and in order, SEI included: ONVIF media signing rests on that.
 """
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 
@@ -68,6 +68,7 @@ class AccessUnit:
     key:         decoding may start here (H.264: IDR with its parameter sets known; audio: always)
     parts:       NAL units without start codes; for audio one part: the frame
     damaged:     packets of it were lost on the way
+    size_bytes:  of all parts
     """
 
     track: int
@@ -77,8 +78,7 @@ class AccessUnit:
     key: bool
     parts: tuple[bytes, ...]
     damaged: bool = False
+    size_bytes: int = field(init=False, repr=False, compare=False)
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of all parts."""
-        return sum(map(len, self.parts))
+    def __post_init__(self) -> None:
+        self.size_bytes = sum(map(len, self.parts))

@@ -122,7 +122,10 @@ class RtpReceiver:
         self._arrived_before_ns = MonotonicNs(0)
 
     def push(self, packet: memoryview, now: MonotonicNs) -> None:
-        """One RTP packet. What is not RTP of this track is counted and dropped, never raised."""
+        """One RTP packet. What is not RTP of this track is counted and dropped, never raised.
+
+        packet: its bytes must stay as they are: fragments of a NAL unit are copied once, when the last one has come
+        """
         end = len(packet)
         nal_units = self._nal_units
         if nal_units is not None and end >= _LEAST_FRAGMENT_BYTES:
@@ -134,8 +137,9 @@ class RtpReceiver:
                 and head == self._fragment_head
             ):
                 fragments = nal_units.fragments
-                if fragments is not None and len(fragments) < nal_units.room_bytes:
-                    fragments += packet[self._fragment_start :]
+                if fragments is not None and nal_units.fragments_room > end:
+                    nal_units.fragments_room -= end
+                    fragments.append(packet[self._fragment_start :])
                     self._next_sequence = sequence + 1 & 0xFFFF
                     statistics = self.statistics
                     statistics.packets += 1
@@ -166,9 +170,8 @@ class RtpReceiver:
         elif self._is_due(sequence):
             self._take(packet, start, end, timestamp, marker_type > 0x7F, sequence, now)
         elif self._is_early(sequence):
-            # A copy: the datagram or chunk that it lies in need not stay.
             self._early[sequence] = (
-                memoryview(bytes(packet)),
+                packet,
                 start,
                 end,
                 timestamp,

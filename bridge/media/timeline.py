@@ -6,8 +6,8 @@ Positions on the time line stay continuous over reconnects and over clocks that 
 Pure: arrival times are arguments. RTP times come unwrapped, as `dialogue/rtp_receiver` delivers them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from bridge.base.media import Medium, Track
 from bridge.base.time import NS_PER_S, ns_to_ticks, ticks_to_ns
@@ -28,12 +28,15 @@ MAX_REORDERED = 16
 REORDER_LEARN_UNITS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Dated:
+class Dated(NamedTuple):
     """A unit's place: on the hub's time line in ticks, and when it was captured on our monotonic clock."""
 
     media_time: int
     captured_ns: int
+
+
+Position = Callable[[int], int]
+"""An arrival -> where it falls on the stream's time line, in nanoseconds."""
 
 
 class TrackTimeline:
@@ -71,11 +74,11 @@ class TrackTimeline:
         """When `raw` was captured, as the line says; None before the first unit of a run."""
         return self._base_ns + ticks_to_ns(raw - self._origin_raw, self.clock_rate) if self._anchored else None
 
-    def date(self, raw: int, arrived_ns: int, position_ns: int) -> Dated:
+    def date(self, raw: int, arrived_ns: int, position_ns: Position) -> Dated:
         """The place of a unit.
 
         raw:         the camera's RTP time, unwrapped
-        position_ns: where on the stream's time line the arrival falls, should the track have to start anew there
+        position_ns: where on the stream's time line an arrival falls, should the track have to start anew there
         """
         if not self._anchored:
             return self._anchor(raw, arrived_ns, position_ns)
@@ -103,7 +106,7 @@ class TrackTimeline:
         self._last = Dated(self._origin_media + raw - self._origin_raw, captured_ns)
         return self._last
 
-    def _date_step_back(self, raw: int, arrived_ns: int, position_ns: int) -> Dated:
+    def _date_step_back(self, raw: int, arrived_ns: int, position_ns: Position) -> Dated:
         """A B-frame, or a clock that stands or was set back."""
         learning = self._units_in_run <= REORDER_LEARN_UNITS
         back_ns = ticks_to_ns(self._max_raw - raw, self.clock_rate)
@@ -128,9 +131,9 @@ class TrackTimeline:
             self._late_since_ns = arrived_ns
         return arrived_ns - self._late_since_ns <= STALL_GRACE_NS
 
-    def _anchor(self, raw: int, arrived_ns: int, position_ns: int) -> Dated:
+    def _anchor(self, raw: int, arrived_ns: int, position_ns: Position) -> Dated:
         """Starts anew: captured when it arrived, placed there, but never at or before what was placed already."""
-        media_time = max(0, ns_to_ticks(position_ns, self.clock_rate))
+        media_time = max(0, ns_to_ticks(position_ns(arrived_ns), self.clock_rate))
         captured_ns = arrived_ns
         if self._last is not None:
             media_time = max(media_time, self._last.media_time + 1)
@@ -180,7 +183,7 @@ class Timeline:
 
     def date(self, track: int, raw: int, arrived_ns: int) -> Dated:
         """The place of a unit of track number `track`; see `TrackTimeline.date`."""
-        return self.tracks[track].date(raw, arrived_ns, self._position_ns(arrived_ns))
+        return self.tracks[track].date(raw, arrived_ns, self._position_ns)
 
     def _position_ns(self, arrived_ns: int) -> int:
         leading = self._leading()

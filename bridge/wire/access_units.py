@@ -85,9 +85,10 @@ class NalUnitDepacketizer:
         self._in_unit = False
         self._parts: list[bytes] = []
         #: The NAL unit that is being put together from fragments, and what the FRAGMENT_HEADER_BYTES of its middle ones
-        #: are, as one number. A receiver may add middle fragments to `fragments` itself, up to `room_bytes`: there is
-        #: nothing else to be done for them.
-        self.fragments: bytearray | None = None
+        #: are, as one number. A receiver may add middle fragments to `fragments` itself, and take their bytes off
+        #: `fragments_room`: there is nothing else to be done for them.
+        self.fragments: list[bytes | memoryview] | None = None
+        self.fragments_room = 0
         self.middle = 0
         self.room_bytes = max_unit_bytes
         self._has_picture = False

@@ -279,12 +279,10 @@ def _vps_frame_rate(codec: Codec, sets: Sequence[bytes]) -> Fraction | None:
     return next((rate for nal in sets if (rate := h265.parse_vps_frame_rate(nal)) is not None), None)
 
 
+_PARAMETER_SETS = {Codec.H264: h264.parameter_sets, Codec.H265: h265.parameter_sets}
+
+
 def parameter_sets_of(track: Track, parts: Sequence[bytes]) -> tuple[bytes, ...] | None:
     """The in-band parameter sets of an access unit; None when it carries none."""
-    match track.codec:
-        case Codec.H264:
-            return h264.parameter_sets(parts)
-        case Codec.H265:
-            return h265.parameter_sets(parts)
-        case _:
-            return None
+    find = _PARAMETER_SETS.get(track.codec)
+    return find(parts) if find is not None else None

@@ -143,7 +143,8 @@ class UdpReader:
                 self._statistics.foreign += 1
                 continue
             total += size
-            deliver(buffer[:size], now)
+            # A copy, as the buffer is used again.
+            deliver(memoryview(bytes(buffer[:size])), now)
             if self._reactor is None:
                 return
         self._statistics.bytes += total

@@ -61,6 +61,11 @@ class Sps:
     frame_rate: Fraction | None
 
 
+# By the first byte of a NAL unit.
+_IS_IDR = bytes(byte & 0x1F == NalType.SLICE_IDR for byte in range(256))
+_IS_PARAMETER_SET = bytes(byte & 0x1F in (NalType.SPS, NalType.PPS) for byte in range(256))
+
+
 def nal_type(nal: bytes) -> int:
     """nal_unit_type; -1 of nothing."""
     return nal[0] & 0x1F if nal else -1
@@ -68,12 +73,18 @@ def nal_type(nal: bytes) -> int:
 
 def is_random_access(parts: Sequence[bytes]) -> bool:
     """Whether decoding may start at this access unit: it holds a slice of an IDR picture."""
-    return any(part[0] & 0x1F == NalType.SLICE_IDR for part in parts)
+    for part in parts:  # noqa: SIM110 - asked of every picture: a generator costs four times as much
+        if _IS_IDR[part[0]]:
+            return True
+    return False
 
 
 def parameter_sets(parts: Sequence[bytes]) -> tuple[bytes, ...] | None:
     """The SPS and PPS among `parts`, in order; None when there are none."""
-    return tuple(part for part in parts if part[0] & 0x1F in (NalType.SPS, NalType.PPS)) or None
+    for part in parts:
+        if _IS_PARAMETER_SET[part[0]]:
+            return tuple(part for part in parts if _IS_PARAMETER_SET[part[0]])
+    return None
 
 
 def parse_sps(nal: bytes) -> Sps:

@@ -39,19 +39,21 @@ class Depacketizer(NalUnitDepacketizer):
             if header & _FU_START:
                 if self.fragments is not None:
                     self._drop_fragments()
-                self.fragments = bytearray((packet[start] & 0x81 | (header & 0x3F) << 1, packet[start + 1]))
+                self.fragments = [bytes((packet[start] & 0x81 | (header & 0x3F) << 1, packet[start + 1]))]
+                self.fragments_room = self.room_bytes
                 self.middle = packet[start] << 16 | packet[start + 1] << 8 | header & 0x3F
             fragments = self.fragments
             if fragments is None:
                 # Its beginning was lost.
                 self._damaged = True
             else:
-                fragments += packet[start + 3 : end]
-                if len(fragments) > self.room_bytes:
+                fragments.append(packet[start + 3 : end])
+                self.fragments_room -= end - start
+                if self.fragments_room < 0:
                     self._overflow()
                 elif header & _FU_END:
                     self.fragments = None
-                    self._add_known(bytes(fragments))
+                    self._add_known(b"".join(fragments))
         else:
             if self.fragments is not None:
                 self._drop_fragments()
