@@ -6,6 +6,7 @@ Figures of every run go to bench/results/ as JSON; sections of docs/benchmarks.m
 import argparse
 import datetime as dt
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -71,6 +72,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.measurements) - MEASUREMENTS.keys():
         parser.error(f"{', '.join(sorted(unknown))}: expected any of {', '.join(MEASUREMENTS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the way out ends the servers and removes their folders
     plan = Plan.of(options)
     facts = _facts(plan)
     results, sections, failed = {}, [], False

@@ -1,6 +1,7 @@
 """Processes under measurement: started, accounted, ended; and the arithmetic of runs."""
 
 import contextlib
+import ctypes
 import os
 import platform
 import re
@@ -38,6 +39,7 @@ def process(command: Sequence[str | Path], *, ready: str = "", within_s: float =
         text=True,
         cwd=ROOT,
         start_new_session=True,
+        preexec_fn=_end_with_parent,
     )
     try:
         yield child.pid, _first_line(child, ready, time.monotonic() + within_s)
@@ -49,6 +51,15 @@ def process(command: Sequence[str | Path], *, ready: str = "", within_s: float =
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+def _end_with_parent() -> None:
+    """In the child: it ends with the bench, also when that is killed. Servers that run on would spoil the next run."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _first_line(child: "subprocess.Popen[str]", ready: str, deadline: float) -> str:
