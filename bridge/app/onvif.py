@@ -38,8 +38,10 @@ HARDWARE = "Software"
 class OnvifDoor:
     """The HTTP server of port 580 and the discovery of it."""
 
-    def __init__(self, server: OnvifServer, service: OnvifService, discovery: DiscoveryResponder | None) -> None:
-        self._server, self._service, self._discovery = server, service, discovery
+    def __init__(
+        self, server: OnvifServer, service: OnvifService, ports: Ports, discovery: DiscoveryResponder | None
+    ) -> None:
+        self._server, self._service, self._ports, self._discovery = server, service, ports, discovery
 
     @property
     def server(self) -> OnvifServer:
@@ -55,6 +57,12 @@ class OnvifDoor:
         """Says Hello."""
         if self._discovery is not None:
             self._discovery.start()
+
+    def tell(self, config: Config) -> None:
+        """From now on answers carry the addresses and ports of `config`."""
+        self._service.public = _public(config)
+        self._ports.http, self._ports.rtsp = config.ports.onvif, config.ports.rtsp
+        self._service.forget_answers()
 
     def forget_answers(self) -> None:
         """Something that static answers tell has changed."""
@@ -90,20 +98,16 @@ def build_onvif(
         schemas,
         read_policies((schema_folder() / "operations.json").read_bytes()),
         login,
-        PublicAddress(
-            rtsp_port=config.public.rtsp or config.ports.rtsp,
-            host=config.public.host,
-            onvif_port=config.public.onvif,
-            onvif_tls_port=config.public.onvif_tls,
-        ),
+        _public(config),
         store.audit,
         clock,
         secrets.token_bytes,
     )
+    ports = Ports(config.ports.onvif, 0, config.ports.rtsp)
     handlers = serve(
         Profiles(catalogue, gatekeeper),
         identity,
-        Ports(config.ports.onvif, 0, config.ports.rtsp),
+        ports,
         scopes,
         host=host.facts,
         users=lambda: [user.principal for user in store.users.list()],
@@ -119,23 +123,26 @@ def build_onvif(
     )
     server = OnvifServer(reactor, service, login, clock, limits)
     server.add_resource(PREFIX, SnapshotPage(catalogue, gatekeeper, still).answer)
-    return OnvifDoor(server, service, _discovery(reactor, clock, config, identity.endpoint, scopes, facts))
-
-
-def _discovery(
-    reactor: Any, clock: Clock, config: Config, endpoint: str, scopes: tuple[str, ...], facts: HostFacts
-) -> DiscoveryResponder | None:
-    port = config.ports.onvif
-    if not config.discovery.enabled or not port:
-        return None
-    device = DiscoverableDevice(endpoint, scopes, clock.utc_ns() // NS_PER_S, secrets.token_bytes)
+    device = DiscoverableDevice(identity.endpoint, scopes, clock.utc_ns() // NS_PER_S, secrets.token_bytes)
 
     def xaddr(address: str) -> str:
-        host = config.public.host or address
-        return f"http://{host}:{config.public.onvif or port}{SERVICES['device'].path}"
+        public = service.public
+        return f"http://{public.host or address}:{public.onvif_port or ports.http}{SERVICES['device'].path}"
 
-    addresses = _addresses(config.bind_of("discovery"), facts)
-    return DiscoveryResponder(reactor, clock, device, addresses, xaddr, secrets.randbelow)
+    discovery = None
+    if config.discovery.enabled and config.ports.onvif:
+        addresses = _addresses(config.bind_of("discovery"), facts)
+        discovery = DiscoveryResponder(reactor, clock, device, addresses, xaddr, secrets.randbelow)
+    return OnvifDoor(server, service, ports, discovery)
+
+
+def _public(config: Config) -> PublicAddress:
+    return PublicAddress(
+        rtsp_port=config.public.rtsp or config.ports.rtsp,
+        host=config.public.host,
+        onvif_port=config.public.onvif,
+        onvif_tls_port=config.public.onvif_tls,
+    )
 
 
 def _addresses(bound: tuple[str, ...], facts: HostFacts) -> tuple[str, ...]:

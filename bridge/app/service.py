@@ -3,12 +3,12 @@
 import gc
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThreadPool
 
 from bridge.app import numbers
@@ -42,6 +42,9 @@ REALM = "Open Network Bridge"
 SERVED_DOORS = ("onvif", "rtsp", "http")
 """Doors that this version has; the others are parsed, checked, and named in a log line when they are configured."""
 
+LIVE_KEYS = ("public",)
+"""Tables whose changes a reload applies; the log names those that wait for the next start."""
+
 
 class Service:
     """One running bridge."""
@@ -70,6 +73,7 @@ class Service:
         self._web = self._build_web()
         self._control = ControlServer(reactor, config.data, self._control_answers())
         self._doors: dict[str, OpenDoor] = {}
+        self._changing = DeferredLock()
 
     # --- Start and stop ----------------------------------------------------------------------------------------------
 
@@ -121,45 +125,66 @@ class Service:
 
     async def reload(self) -> None:
         """Reads the file and the database again. A broken file raises and changes nothing."""
+        await self._in_turn(self._reload)
+
+    async def _reload(self) -> None:
         path = self._config_path
         config = await self._in_thread(lambda: load(path)) if path else self._config
         changes = diff(self._config, config)
         cameras = await self._in_thread(lambda: self._store.all_cameras(config))
-        await self._in_thread(lambda: self._store.users.reload(config.users))
+        # What may fail comes first, so that a file is taken over whole or not at all.
         await self._rebind(config, changes.doors_changed)
+        try:
+            await self._in_thread(lambda: self._store.users.reload(config.users))
+        except BaseException:
+            await self._rebind(self._config, changes.doors_changed)
+            raise
         self._config = config
+        self._onvif.tell(config)
         for line in (*warnings(config), *problems_of(self._store, cameras)):
             self._log.warning("configuration", note=line)
-        if later := (*changes.needs_restart, *changes.settings):
-            self._log.warning("these keys take effect at the next start", keys=list(later))
+        if later := [key for key in (*changes.needs_restart, *changes.settings) if key not in LIVE_KEYS]:
+            self._log.warning("these keys take effect at the next start", keys=later)
         self._fleet.apply(map(camera_settings, cameras.cameras))
         self._rights_changed()
         self._log.info("configuration reloaded", cameras=len(cameras.cameras), users=len(self._store.users.list()))
 
     async def _rebind(self, config: Config, changed: tuple[str, ...]) -> None:
-        """Doors that changed are opened anew; one that cannot be opened goes back to where it was."""
+        """Doors that changed are opened anew; when one of them cannot be, all go back to where they were."""
         wanted = self._wanted_doors(config)
-        for name in changed:
-            before = self._doors.pop(name, None)
-            if before is not None:
-                await before.close()
-            try:
+        before = await self._close_doors(changed)
+        try:
+            for name in changed:
                 if name in wanted:
                     self._doors[name] = open_door(self._reactor, wanted[name])
-            except DoorError:
-                if before is not None:
-                    self._doors[name] = open_door(self._reactor, before.door)
-                raise
+        except DoorError:
+            await self._close_doors(changed)
+            for opened in before:
+                self._doors[opened.door.name] = open_door(self._reactor, opened.door)
+            raise
+
+    async def _close_doors(self, names: tuple[str, ...]) -> list[OpenDoor]:
+        """Those of them that were open."""
+        closed = [self._doors.pop(name) for name in names if name in self._doors]
+        for door in closed:
+            await door.close()
+        return closed
 
     async def _users_changed(self) -> dict[str, object]:
-        await self._in_thread(self._store.users.reload)
-        self._rights_changed()
+        await self._in_turn(self._reread_users)
         return {}
 
+    async def _reread_users(self) -> None:
+        await self._in_thread(self._store.users.reload)
+        self._rights_changed()
+
     async def _cameras_changed(self) -> dict[str, object]:
+        await self._in_turn(self._reread_cameras)
+        return {}
+
+    async def _reread_cameras(self) -> None:
         cameras = await self._in_thread(lambda: self._store.all_cameras(self._config))
         self._fleet.apply(map(camera_settings, cameras.cameras))
-        return {}
 
     async def _reloaded(self) -> dict[str, object]:
         await self.reload()
@@ -176,6 +201,10 @@ class Service:
             "cameras-changed": lambda: Deferred.fromCoroutine(self._cameras_changed()),
             "reload": lambda: Deferred.fromCoroutine(self._reloaded()),
         }
+
+    def _in_turn(self, change: Callable[[], Coroutine[Any, Any, None]]) -> "Deferred[None]":
+        """One change at a time: two reloads at once would find each other's doors half open."""
+        return self._changing.run(lambda: Deferred.fromCoroutine(change()))
 
     def _in_thread(self, work: Callable[[], Any]) -> "Deferred[Any]":
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)

@@ -34,8 +34,8 @@ class ConfigDiff:
     """Everything that differs; empty means that there is nothing to do.
 
     cameras_reordered: the cameras that stay stand in another order (the order of lists and of ONVIF profiles)
-    doors_changed:     doors (config.DOORS, `push`, `discovery`) whose port or addresses changed: they are bound anew,
-                       which ends their connections; other doors are not touched
+    doors_changed:     doors (config.DOORS, `push`, `discovery`) whose port or addresses changed: they are bound anew;
+                       connections stay, and other doors are not touched
     settings:          tables that apply at once, to what begins after the reload
     needs_restart:     keys that a running service cannot change; they keep their old value until a restart
     """

@@ -5,12 +5,14 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -30,6 +32,14 @@ ENVELOPE = '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Bod
 
 def camera(name: str, url: str) -> str:
     return f'[[camera]]\nid = "{name}"\n[[camera.stream]]\nurl = "{url}"\n'
+
+
+def onvif(service: Service, body: str, path: str = "device_service") -> str:
+    """The answer of one operation."""
+    address = service.ready["onvif"].replace("device_service", path)
+    login = HTTPDigestAuth("chief", CHIEF)
+    headers = {"Content-Type": "application/soap+xml"}
+    return requests.post(address, ENVELOPE.format(body), auth=login, headers=headers, timeout=20).text
 
 
 @dataclass
@@ -144,6 +154,47 @@ def test_a_broken_file_is_refused_whole(bridge: Bridge, good: str) -> None:
     assert "Traceback" not in bridge.service.log.read_text()
 
 
+def test_doors_move_or_everything_stays(bridge: Bridge, good: str) -> None:
+    other = {**bridge.ports, "rtsp": free_ports(1)[0]}
+    rtsp = urlsplit(bridge.service.ready["rtsp"]).netloc
+    moved = f"127.0.0.1:{other['rtsp']}"
+
+    def reloaded(ports: dict[str, int], body: str, words: str) -> None:
+        write_config(bridge.folder, body, ports=ports)
+        begin = bridge.reload()
+        eventually(lambda: words in bridge.news(begin), what=words)
+
+    with bridge.watch("gate").play() as viewer:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            newcomer = good + '[[user]]\nname = "newcomer"\npassword = "n"\n'
+            # One door could move, another cannot: neither does, and the file's users are not taken over either.
+            reloaded({**other, "http": taken.getsockname()[1]}, newcomer, "another program listens there")
+        assert bridge.service.metrics()
+        with RtspViewer(f"rtsp://{rtsp}/live/gate", "newcomer", "n") as stranger:
+            assert stranger.request("DESCRIBE").status == 401
+
+        reloaded(other, good, "configuration reloaded")
+        with RtspViewer(f"rtsp://{moved}/live/gate", "chief", CHIEF) as second:
+            assert second.media() == ["video"]
+        with pytest.raises(ConnectionRefusedError):
+            bridge.watch("gate")
+        told = onvif(
+            bridge.service,
+            '<GetStreamUri xmlns="http://www.onvif.org/ver20/media/wsdl"><Protocol>RTSP</Protocol>'
+            "<ProfileToken>gate.main</ProfileToken></GetStreamUri>",
+            "media2_service",
+        )
+        assert f"rtsp://{moved}/live/gate" in told
+        reloaded(bridge.ports, good, "configuration reloaded")
+        bridge.watch("gate").close()
+        # Who watched at the old door goes on.
+        seen = viewer.packets
+        eventually(lambda: viewer.packets > seen + 10, what="media")
+        assert viewer.gaps == 0
+
+
 def test_check_prints_every_fault(tmp_path: Path) -> None:
     config = write_config(tmp_path, 'colour = 1\n[[user]]\nname = "u"\n[[camera]]\nid = "A"\nurl = 3\n')
     done = onb("check", "--config", str(config))
@@ -242,17 +293,10 @@ def test_low_ports_without_the_right_to_them(good: str) -> None:
 
 
 def who(service: Service) -> str:
-    """Its device UUID and serial number, as ONVIF tells them."""
-    body = "".join(f'<{name} xmlns="http://www.onvif.org/ver10/device/wsdl"/>' for name in ("GetEndpointReference",))
-    reply = requests.post(
-        service.ready["onvif"],
-        ENVELOPE.format(body),
-        auth=HTTPDigestAuth("chief", CHIEF),
-        headers={"Content-Type": "application/soap+xml"},
-        timeout=20,
-    )
-    found = re.search(r"urn:uuid:[0-9a-f-]{36}", reply.text)
-    assert found, reply.text
+    """Its device UUID, as ONVIF tells it."""
+    told = onvif(service, '<GetEndpointReference xmlns="http://www.onvif.org/ver10/device/wsdl"/>')
+    found = re.search(r"urn:uuid:[0-9a-f-]{36}", told)
+    assert found, told
     return found[0]
 
 

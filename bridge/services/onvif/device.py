@@ -38,9 +38,9 @@ class Identity:
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ports:
-    """The doors' ports on this host; 0: closed."""
+    """The doors' ports on this host as of now; 0: closed."""
 
     http: int = 580
     https: int = 0

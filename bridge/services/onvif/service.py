@@ -111,7 +111,8 @@ class OnvifService:
         self._policies = policies
         self._known = {policy.request: policy for policy in policies.values() if policy.request}
         self._login = login
-        self._public = public
+        self.public = public
+        """What answers carry from now on; whoever changes it forgets the kept ones."""
         self._audit = audit
         self._clock = clock
         self._random_bytes = random_bytes
@@ -247,13 +248,13 @@ class OnvifService:
 
     def call(self, post: Post, principal: Principal | None) -> Call:
         """What a handler gets; for plain resources of the same port too."""
-        host, port = self._public.seen_by(post.host, post.scheme, *post.local)
+        host, port = self.public.seen_by(post.host, post.scheme, *post.local)
         return Call(
             principal=principal,
             host=host,
             scheme=post.scheme,
             port=port,
-            rtsp_port=self._public.rtsp_port,
+            rtsp_port=self.public.rtsp_port,
             peer=post.peer_text,
             local_address=post.local[0],
             utc_ns=self._clock.utc_ns(),
