@@ -7,8 +7,12 @@
     viewers.py   opens sessions (RTSP, digest) and hands their sockets to the sink
     gst_relay.py GStreamer's RTSP server as a peer
     measure.py   processes, their CPU time, medians
-    fanout.py first_picture.py ingest.py profiles.py    the measurements
-    __main__.py  runs them, writes JSON and docs/benchmarks.md
+    fanout.py first_picture.py behind.py ingest.py profiles.py    the measurements
+    clock_camera.py  a camera of long GOPs whose picture shows the time, for behind.py
+    pull.py      the process that pulls cameras, for ingest.py
+    report.py    targets and tables of docs/benchmarks.md
+    __main__.py  runs the measurements, keeps the figures as JSON, rewrites the document
+    fanout_loop.py   the fan-out loop alone, for who works on it
 
 Machines are noisy and differ: only ratios of one run mean anything.
 """

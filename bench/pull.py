@@ -8,6 +8,7 @@ When every camera has delivered it lets two seconds pass, measures, prints one J
 """
 
 import asyncio
+import gc
 import json
 import logging
 import random
@@ -81,6 +82,8 @@ def native(urls: list[str], seconds: float) -> None:
     meter = Meter(
         lambda: [hub.statistics.units for hub in hubs], lambda: sum(each.statistics.lost for each in sources), seconds
     )
+    gc.collect()
+    gc.freeze()  # as the service does when it has started
     kept: list[Any] = []
     reactor.callWhenRunning(lambda: kept.append(asyncio.ensure_future(meter.run())))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ended, not stopped: no farewells, no log lines
