@@ -37,9 +37,11 @@ _MAX_INTERVAL_NS = 500 * NS_PER_MS
 
 _PLAIN_HEADER = rtp.RTP_VERSION << 6
 _parse_fixed_header = struct.Struct("!BBHII").unpack_from
-#: (version and payload type, sequence, timestamp with SSRC, first 2 or 4 bytes of the payload), by the size of the
-#: codec's fragment header; the last number is to be shifted right by as many bits.
-_FRAGMENTS = {2: (struct.Struct("!HHQH").unpack_from, 0), 3: (struct.Struct("!HHQI").unpack_from, 8)}
+#: An interleaved frame (RFC 2326 10.12) and the RTP packet in it: ($ with channel, length, version and payload type,
+#: sequence, timestamp with SSRC, first 2 or 4 bytes of the payload), by the size of the codec's fragment header; the
+#: last number is to be shifted right by as many bits.
+_FRAGMENTS = {2: (struct.Struct("!HHHHQH").unpack_from, 0), 3: (struct.Struct("!HHHHQI").unpack_from, 8)}
+_FRAME_HEADER_BYTES = 4
 _LEAST_FRAGMENT_BYTES = rtp.HEADER_BYTES + 4
 
 
@@ -89,11 +91,11 @@ class RtpReceiver:
         self.depacketizer = depacketizer_for(track, self._deliver)
         self._depacketize = self.depacketizer.push
         # Most packets of a camera are middle fragments of a large NAL unit. Such a one, in sequence, is known by four
-        # numbers and added at once, which costs a third of the way that every other packet goes.
+        # numbers: see `take_run`.
         self._nal_units = self.depacketizer if isinstance(self.depacketizer, NalUnitDepacketizer) else None
         header_bytes = self._nal_units.FRAGMENT_HEADER_BYTES if self._nal_units is not None else 2
         self._parse_fragment, self._fragment_shift = _FRAGMENTS[header_bytes]
-        self._fragment_start = rtp.HEADER_BYTES + header_bytes
+        self._fragment_start = _FRAME_HEADER_BYTES + rtp.HEADER_BYTES + header_bytes
         self._fragment_head = self._fragment_source = self._fragment_kind = -1
         self._sink = sink
         self._clock_rate = track.clock_rate
@@ -121,33 +123,54 @@ class RtpReceiver:
         self._arrived_ns = MonotonicNs(0)
         self._arrived_before_ns = MonotonicNs(0)
 
+    def take_run(self, frames: memoryview, at: int, now: MonotonicNs) -> int:
+        """The middle fragments, in sequence and on one channel, that begin with the whole frame at frames[at:].
+
+        Returns where they end: `at` when that frame is something else, which `push` takes. Nearly all packets of a
+        camera come this way, at a third of the cost of `push`. The bytes must stay, as for `push`.
+        """
+        nal_units = self._nal_units
+        if nal_units is None or nal_units.fragments is None or self._early:
+            return at
+        add, room = nal_units.fragments.append, nal_units.fragments_room
+        parse, shift, start = self._parse_fragment, self._fragment_shift, self._fragment_start
+        wanted_head, wanted_source, wanted_kind = self._fragment_head, self._fragment_source, self._fragment_kind
+        wanted_frame, wanted_sequence = frames[at] << 8 | frames[at + 1], self._next_sequence
+        packets, octets, last = 0, 0, len(frames) - _FRAME_HEADER_BYTES - _LEAST_FRAGMENT_BYTES
+        while at <= last:
+            frame, length, head, sequence, source, kind = parse(frames, at)
+            end = at + _FRAME_HEADER_BYTES + length
+            if (
+                sequence != wanted_sequence
+                or kind >> shift != wanted_kind
+                or source != wanted_source
+                or head != wanted_head
+                or frame != wanted_frame
+                or not _LEAST_FRAGMENT_BYTES <= length < room
+                or end > len(frames)
+            ):
+                break
+            add(frames[at + start : end])
+            room -= length
+            octets += length
+            packets += 1
+            wanted_sequence = sequence + 1 & 0xFFFF
+            at = end
+        if packets:
+            nal_units.fragments_room = room
+            self._next_sequence = wanted_sequence
+            self._arrived_ns = now
+            statistics = self.statistics
+            statistics.packets += packets
+            statistics.octets += octets - packets * rtp.HEADER_BYTES
+        return at
+
     def push(self, packet: memoryview, now: MonotonicNs) -> None:
         """One RTP packet. What is not RTP of this track is counted and dropped, never raised.
 
         packet: its bytes must stay as they are: fragments of a NAL unit are copied once, when the last one has come
         """
         end = len(packet)
-        nal_units = self._nal_units
-        if nal_units is not None and end >= _LEAST_FRAGMENT_BYTES:
-            head, sequence, source, kind = self._parse_fragment(packet)
-            if (
-                source == self._fragment_source
-                and kind >> self._fragment_shift == self._fragment_kind
-                and sequence == self._next_sequence
-                and head == self._fragment_head
-            ):
-                fragments = nal_units.fragments
-                if fragments is not None and nal_units.fragments_room > end:
-                    nal_units.fragments_room -= end
-                    fragments.append(packet[self._fragment_start :])
-                    self._next_sequence = sequence + 1 & 0xFFFF
-                    statistics = self.statistics
-                    statistics.packets += 1
-                    statistics.octets += end - rtp.HEADER_BYTES
-                    self._arrived_ns = now
-                    if self._early:
-                        self._take_early()
-                    return
         if end < rtp.HEADER_BYTES:
             self.malformed += 1
             return

@@ -1,6 +1,7 @@
 """RTP reception: order, loss, sources, reports; packets in, access units out."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,8 @@ from bridge.base.time import NS_PER_MS, NS_PER_S, MonotonicNs
 from bridge.dialogue.rtp_receiver import FOLLOW_SSRC_PACKETS, REORDER_NS, REORDER_PACKETS, RtpReceiver, UnknownSsrc
 from bridge.wire import rtcp, rtp
 from bridge.wire.h264.rtp import packetize
+from bridge.wire.h265.rtp import packetize as h265_packetize
+from bridge.wire.rtsp.message import Reader
 from tests.wire.encoded import video
 
 TRACK = Track(Codec.H264, 90000)
@@ -371,3 +374,66 @@ def test_no_bytes_raise(packets, reorder):
             camera.receiver.on_timeout(timeout)
         camera.receiver.report_block(MonotonicNs(camera.now))
     camera.receiver.end()
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+@settings(max_examples=60)
+@given(data=st.data())
+def test_runs_of_fragments_are_what_single_packets_are(codec, data):
+    """Frames taken in runs give the units and counts that the same packets give one by one; with losses, however cut."""
+    head = {Codec.H264: b"\x65", Codec.H265: b"\x26\x01"}[codec]
+    sizes = data.draw(st.lists(st.integers(1, 400), min_size=1, max_size=6))
+    pieces = packetize_of(codec)
+    packets, sequence = [], 65_530
+    for number, size in enumerate(sizes):
+        payloads = pieces([head + b"\x80" + bytes([number + 1]) * size], 24)
+        for at, payload in enumerate(payloads):
+            marker = at == len(payloads) - 1
+            packets.append(rtp.pack_header(96, sequence & 0xFFFF, number * 3600, SSRC, marker=marker) + payload)
+            sequence += 1
+    lost = data.draw(st.sets(st.integers(0, len(packets) - 1), max_size=3))
+    kept = [packet for number, packet in enumerate(packets) if number not in lost]
+    stream = b"".join(b"$\2" + len(packet).to_bytes(2, "big") + packet for packet in kept)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=4)) | {0, len(stream)})
+
+    singly, in_runs = Camera(track=Track(codec, 90000)), Camera(track=Track(codec, 90000))
+    for packet in kept:
+        singly.push(packet, wait_ns=0)
+    reader = Reader(
+        lambda message: None,
+        lambda channel, packet: in_runs.receiver.push(packet, MonotonicNs(0)),
+        take_run=lambda channel, frames, at: in_runs.receiver.take_run(frames, at, MonotonicNs(0)),
+    )
+    for begin, end in pairwise(cuts):
+        reader.feed(stream[begin:end])
+    for camera in (singly, in_runs):
+        camera.receiver.end()
+    assert in_runs.units == singly.units
+    assert vars_of(in_runs.receiver.statistics) == vars_of(singly.receiver.statistics)
+
+
+def packetize_of(codec):
+    return {Codec.H264: packetize, Codec.H265: h265_packetize}[codec]
+
+
+def vars_of(statistics):
+    return statistics.packets, statistics.octets, statistics.lost, statistics.late
+
+
+def test_a_run_ends_at_the_bound_of_a_unit():
+    """A NAL unit without end is given up at the depacketiser's bound, however its fragments come."""
+    camera = Camera()
+    camera.receiver.depacketizer.room_bytes = camera.receiver.depacketizer._max_unit_bytes = 5_000
+    payloads = packetize([b"\x65" + bytes(20_000)], 1_000)
+    stream = b""
+    for payload in payloads:
+        packet = camera.packet(payload, marker=False)
+        stream += b"$\0" + len(packet).to_bytes(2, "big") + packet
+    reader = Reader(
+        lambda message: None,
+        lambda channel, packet: camera.receiver.push(packet, MonotonicNs(0)),
+        take_run=lambda channel, frames, at: camera.receiver.take_run(frames, at, MonotonicNs(0)),
+    )
+    reader.feed(stream)
+    assert camera.receiver.depacketizer.oversized_units == 1
+    assert camera.units == []

@@ -167,8 +167,9 @@ class CameraConnection(Protocol):
         self._source_check = source_check
         self._on_end = on_end
         self._on_up: Callable[[], object] | None = None
-        self._reader = Reader(self._on_message, self._on_frame, CLIENT_LIMITS)
+        self._reader = Reader(self._on_message, self._on_frame, CLIENT_LIMITS, take_run=self._take_run)
         self._ways: list[Callable[[memoryview, MonotonicNs], object]] = [_ignore] * 256
+        self._runs: dict[int, Callable[[memoryview, int, MonotonicNs], int]] = {}
         self._pairs: dict[tuple[int, int], UdpPair] = {}
         self._tracks: tuple[ReadyTrack, ...] = ()
         self._reception: Reception | None = None
@@ -223,6 +224,10 @@ class CameraConnection(Protocol):
 
     def _on_frame(self, channel: int, packet: memoryview) -> None:
         self._ways[channel](packet, self._now)
+
+    def _take_run(self, channel: int, frames: memoryview, at: int) -> int:
+        take = self._runs.get(channel)
+        return at if take is None else take(frames, at, self._now)
 
     def _on_message(self, message: Request | Response) -> None:
         self._perform(self._client.on_message(message, self._now))
@@ -287,6 +292,7 @@ class CameraConnection(Protocol):
             if ready.channels:
                 self._ways[ready.channels[1]] = on_rtcp
                 self._ways[ready.channels[0]] = on_rtp
+                self._runs[ready.channels[0]] = reception.receivers[index].take_run
             elif ready.client_ports:
                 used.add(ready.client_ports)
                 pair = self._pairs[ready.client_ports]
@@ -380,6 +386,7 @@ class CameraConnection(Protocol):
         self._closing = True
         self._outcome = outcome
         self._ways = [_ignore] * 256
+        self._runs = {}
         # A camera that does not read would keep the connection open for minutes.
         self._abort_timer = self._errand.reactor.callLater(_LINGER_S, self._abort)
         self.transport.loseConnection()
@@ -391,6 +398,7 @@ class CameraConnection(Protocol):
     def _release(self) -> None:
         self._closing = True
         self._ways = [_ignore] * 256
+        self._runs = {}
         for timer in (self._timer, self._gap_timer, self._report_timer, self._abort_timer):
             if timer is not None:
                 timer.cancel()

@@ -237,19 +237,25 @@ class Reader:
     on_frame:   called with channel and payload of each `$` frame (RFC 2326 10.12); the view is into the bytes that
                 were fed, without a copy, and keeps them alive as long as somebody holds it
     limits:     SERVER_LIMITS or CLIENT_LIMITS
+    take_run:   asked before on_frame: (channel, view, where a whole frame begins) -> where what it took of that frame
+                and of those right behind it ends; the same place when it took nothing. For who can take frames at less
+                than a call each
 
     It keeps at most one unfinished frame or message. After RemoteProtocolError, or after a callable raised, the place
     in the stream is lost and it refuses more input.
     """
 
-    __slots__ = ("_limits", "_need", "_on_frame", "_on_message", "_searched", "_tail", "_usable")
+    __slots__ = ("_limits", "_need", "_on_frame", "_on_message", "_searched", "_tail", "_take_run", "_usable")
 
     def __init__(
         self,
         on_message: Callable[[Request | Response], None],
         on_frame: Callable[[int, memoryview], None],
         limits: ReaderLimits = SERVER_LIMITS,
+        *,
+        take_run: Callable[[int, memoryview, int], int] | None = None,
     ) -> None:
+        self._take_run = take_run
         self._on_message = on_message
         self._on_frame = on_frame
         self._limits = limits
@@ -270,7 +276,7 @@ class Reader:
         self._usable = False
         at = 0
         tail = self._tail
-        on_frame = self._on_frame
+        on_frame, take_run = self._on_frame, self._take_run
         if tail:
             missing = self._need - len(tail)
             if len(data) < missing:
@@ -300,6 +306,11 @@ class Reader:
                 if end > end_of_data:
                     self._need = end - at
                     break
+                if take_run is not None:
+                    taken = take_run(data[at + 1], view, at)
+                    if taken > at:
+                        at = taken
+                        continue
                 on_frame(data[at + 1], view[start:end])
                 at = end
             elif first == 0x0D or first == 0x0A:  # stray line ends between messages (RFC 2326 4)
