@@ -380,7 +380,7 @@ def test_no_bytes_raise(packets, reorder):
 @settings(max_examples=60)
 @given(data=st.data())
 def test_runs_of_fragments_are_what_single_packets_are(codec, data):
-    """Frames taken in runs give the units and counts that the same packets give one by one; with losses, however cut."""
+    """Frames taken in runs give the units and counts that the same packets give one by one; lost, however cut."""
     head = {Codec.H264: b"\x65", Codec.H265: b"\x26\x01"}[codec]
     sizes = data.draw(st.lists(st.integers(1, 400), min_size=1, max_size=6))
     pieces = packetize_of(codec)
