@@ -10,6 +10,7 @@ A unit ends by the marker bit or by the next timestamp, whichever comes first. T
 - A marker on every slice: see `MarkerPolicy`.
 """
 
+import abc
 import enum
 from collections.abc import Callable, Sequence
 
@@ -46,7 +47,7 @@ def without_start_codes(data: bytes) -> list[bytes]:
     return [nal for nal in (piece.rstrip(b"\0") for piece in data.split(START_CODE)) if nal]
 
 
-class NalUnitDepacketizer:
+class NalUnitDepacketizer(abc.ABC):
     """The part of a depacketiser that collects NAL units; subclasses bring `push` and the tables of their codec.
 
     A unit beyond `max_unit_bytes` or `max_unit_parts` is dropped whole and counted in `oversized_units`; the one after
@@ -211,9 +212,11 @@ class NalUnitDepacketizer:
             self._units += 1
             self._sink(self._timestamp, parts, key, damaged)
 
+    @abc.abstractmethod
     def _add_known(self, nal: bytes) -> None:
-        raise NotImplementedError
+        """A NAL unit, if it is of a type that the codec defines."""
 
     @staticmethod
+    @abc.abstractmethod
     def _is_random_access(parts: Sequence[bytes]) -> bool:
-        raise NotImplementedError
+        """Whether decoding may start at this access unit."""
