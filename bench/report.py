@@ -175,7 +175,7 @@ def of_behind(rows: list[dict[str, Any]]) -> Section:
 def of_ingest(result: dict[str, Any]) -> Section:
     """bench/ingest.py"""
     how = (
-        "One process pulls cameras of 1080p25, 4 Mbit/s over TCP. Native is the product's way: log-in, "
+        "One process pulls cameras of 1080p25, 4 Mbit/s over TCP. Native is the product's way: "
         "depacketising, hub with its kept GOP, receiver reports. aiortsp is that library alone on the same event "
         "loop (uvloop), without depacketising and with a counter in place of its packet queue."
     )
