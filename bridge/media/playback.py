@@ -102,6 +102,7 @@ class Playback:
         self._parted = Tally()
         self._backlog: deque[tuple[Leg, PacketizedUnit]] = deque()
         self._backlog_bytes = 0
+        self._newest: PacketizedUnit | None = None
         self._pace_ns: MonotonicNs | None = None
         self._writers: set[MediaWriter] = set()
 
@@ -139,6 +140,10 @@ class Playback:
                 self.skip(leg)
                 return
             self._end_wait(leg)
+        if self.state is PlaybackState.CATCHING_UP and not leg.track.video:
+            # Sound has nothing to catch up with; behind the pictures it would come late, and hold the player back.
+            leg.lane.deliver(unit)
+            return
         size = len(unit.interleaved)
         if self._backlog_bytes + size > self._flow.allowance.size_bytes and self._backlog:
             self._overflow()
@@ -146,6 +151,8 @@ class Playback:
             return
         self._backlog.append((leg, unit))
         self._backlog_bytes += size
+        if leg.track.video:
+            self._newest = unit
 
     def _overflow(self) -> None:
         """Nobody called `begin` for two GOPs, or the pace of the catch-up is below that of the stream."""
@@ -167,6 +174,7 @@ class Playback:
             self._flow.resume()
 
     def _clear_backlog(self) -> None:
+        self._newest = None
         self._backlog.clear()
         self._backlog_bytes = 0
 
@@ -200,13 +208,30 @@ class Playback:
                 return
             if due > now:
                 break
-            self._deliver_next()
+            self._deliver_paced()
             due = MonotonicNs(due + PACE_NS)
         self._pace_ns = max(due, now)
 
     def _deliver_next(self) -> None:
         leg, unit = self._backlog.popleft()
         self._backlog_bytes -= len(unit.interleaved)
+        leg.lane.deliver(unit)
+
+    def _deliver_paced(self) -> None:
+        """The next of a catch-up by UDP, one tick before the one behind it: the newest alone has its true time.
+
+        What comes live meanwhile waits its turn. Under true times a player would take its clock from pictures that came
+        late, and stay behind by as much as the catch-up took.
+        """
+        leg, unit = self._backlog.popleft()
+        self._backlog_bytes -= len(unit.interleaved)
+        newest = self._newest
+        first = leg.lane.tally.units == 0  # its time was told in RTP-Info
+        if not first and newest is not None and leg.track.video and not leg.track.reorders:
+            behind = sum(1 for other, _ in self._backlog if other is leg)
+            rtp_time = leg.track.rtp_time(newest.media_time - behind)
+            if rtp_time != unit.rtp_time:
+                unit = unit.retimed(rtp_time)
         leg.lane.deliver(unit)
 
     def _go_live(self) -> None:

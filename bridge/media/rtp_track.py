@@ -59,6 +59,11 @@ class RtpTrack:
         self._order = ReorderDepth()
         self._burst: list[PacketizedUnit] | None = None
 
+    @property
+    def reorders(self) -> bool:
+        """Whether pictures are shown in another order than they come in (B-frames)."""
+        return self._order.depth > 0
+
     def rtp_time(self, media_time: int) -> int:
         """The 32 bits that stand for a media time."""
         return media_time + self._time_offset & _TIME_MASK
