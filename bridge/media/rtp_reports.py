@@ -8,7 +8,7 @@ from bridge.wire import rtcp
 #: ONVIF Streaming 5.1.2.2: players synchronise tracks by the first report, so it comes early.
 FIRST_REPORT_NS = 300 * NS_PER_MS
 REPORT_PERIOD_NS = 5 * NS_PER_S
-REPORT_GRID_NS = 250 * NS_PER_MS
+REPORT_GRID_NS = 500 * NS_PER_MS
 """Reports fall due on a grid: waking up costs more than a report, and many viewers' reports share one waking."""
 
 
