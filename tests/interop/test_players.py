@@ -8,8 +8,8 @@ import time
 import av
 import pytest
 
-from bridge.sim.scenes import SCENES
 from bridge.sim.picture import read_clock
+from bridge.sim.scenes import SCENES
 from tests.interop.conftest import Service, needs
 
 pytestmark = pytest.mark.interop
