@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from twisted.internet.defer import Deferred
 
 from bridge.base.time import Clock
 from bridge.media.hub import Hub
@@ -43,7 +44,7 @@ class Fleet:
         self._log = structlog.get_logger()
         self._random = random.SystemRandom()
         self._running: dict[tuple[str, str], _Running] = {}
-        self._stopping: set[object] = set()
+        self._stopping: set[Deferred[None]] = set()
 
     @property
     def sources(self) -> tuple[tuple[LiveStream, CameraSource], ...]:
@@ -78,7 +79,7 @@ class Fleet:
             self._stop(entry)
         self._running.clear()
         for stopped in list(self._stopping):
-            await stopped  # type: ignore[misc] # Deferreds; object is what a set of them can be declared as
+            await stopped
 
     def _hub(self, settings: StreamSettings) -> Hub:
         return self._make_hub(f"{settings.camera_id}/{settings.stream_name}")

@@ -312,9 +312,6 @@ class Limits(Table):
     http_body_bytes: Size = 1_048_576
     request_timeout_ns: Wait = Field(default=30 * NS_PER_S, alias="request_timeout")
     rtsp_session_timeout_ns: Wait = Field(default=60 * NS_PER_S, alias="rtsp_session_timeout")
-    viewer_queue_bytes: Size = 16_000_000
-    viewer_stall_ns: Wait = Field(default=10 * NS_PER_S, alias="viewer_stall")
-    gop_bytes: Size = 32_000_000
     login_failures: Count = 10
     login_pause_ns: Wait = Field(default=10 * NS_PER_S, alias="login_pause")
     audit_rows: Count = 100_000
