@@ -24,6 +24,7 @@ from bridge.services.onvif.served import SERVED, serve
 from bridge.services.onvif.server import OnvifServer
 from bridge.services.onvif.service import OnvifService
 from bridge.services.onvif.snapshot import PREFIX, SnapshotPage
+from bridge.services.onvif.warming import Warming
 from bridge.system.access import Gatekeeper
 from bridge.system.catalogue import Catalogue
 from bridge.system.config import Config
@@ -39,9 +40,15 @@ class OnvifDoor:
     """The HTTP server of port 580 and the discovery of it."""
 
     def __init__(
-        self, server: OnvifServer, service: OnvifService, ports: Ports, discovery: DiscoveryResponder | None
+        self,
+        server: OnvifServer,
+        service: OnvifService,
+        ports: Ports,
+        warming: Warming,
+        discovery: DiscoveryResponder | None,
     ) -> None:
-        self._server, self._service, self._ports, self._discovery = server, service, ports, discovery
+        self._server, self._service, self._ports = server, service, ports
+        self._warming, self._discovery = warming, discovery
 
     @property
     def server(self) -> OnvifServer:
@@ -54,7 +61,8 @@ class OnvifDoor:
         return self._server.factory
 
     def start(self) -> None:
-        """Says Hello."""
+        """Says Hello, and begins to render what will be asked for."""
+        self._warming.start()
         if self._discovery is not None:
             self._discovery.start()
 
@@ -70,6 +78,7 @@ class OnvifDoor:
 
     async def stop(self) -> None:
         """Says Bye, hangs up."""
+        self._warming.stop()
         if self._discovery is not None:
             await self._discovery.stop()
         self._server.hang_up()
@@ -104,8 +113,9 @@ def build_onvif(
         secrets.token_bytes,
     )
     ports = Ports(config.ports.onvif, 0, config.ports.rtsp)
-    handlers = serve(
-        Profiles(catalogue, gatekeeper),
+    profiles = Profiles(catalogue, gatekeeper)
+    served = serve(
+        profiles,
         identity,
         ports,
         scopes,
@@ -115,7 +125,7 @@ def build_onvif(
         usernametoken=config.security.usernametoken,
     )
     for name in SERVED:
-        service.register(name, handlers[name])
+        service.register(name, served.handlers[name])
     limits = HttpLimits(
         body_bytes=config.limits.http_body_bytes,
         request_s=config.limits.request_timeout_ns // NS_PER_S,
@@ -133,7 +143,8 @@ def build_onvif(
     if config.discovery.enabled and config.ports.onvif:
         addresses = _addresses(config.bind_of("discovery"), facts)
         discovery = DiscoveryResponder(reactor, clock, device, addresses, xaddr, secrets.randbelow)
-    return OnvifDoor(server, service, ports, discovery)
+    warming = Warming(reactor, clock, profiles, served.keepers)
+    return OnvifDoor(server, service, ports, warming, discovery)
 
 
 def _public(config: Config) -> PublicAddress:

@@ -288,6 +288,13 @@ class Media:
 
     # --- Arguments ---------------------------------------------------------------------------------------------------
 
+    def keep(self, profile: Profile) -> None:
+        """Renders what lists of many profiles are made of, unless it is kept already."""
+        if _expressible(profile):
+            self._text(profile, "Profile")
+            if profile.video:
+                self._text(profile, "VideoEncoderConfiguration")
+
     def _text(self, profile: Profile, type_name: str) -> Rendered:
         """`tt:Profile`, or a configuration in it, as kept text."""
         text: Rendered = profile.part(("trt", type_name), lambda p: self._rendered(p, type_name))

@@ -77,13 +77,7 @@ class Media2:
             profiles = [self._profile(call, token)]
         else:
             profiles = self._profiles.profiles(call.principal)
-
-        def text(profile: Profile) -> Rendered:
-            return self._render(
-                "media2", "{http://www.onvif.org/ver20/media/wsdl}MediaProfile", _profile(profile, kinds)
-            )
-
-        return {"Profiles": [profile.part(kinds, text) for profile in profiles]}
+        return {"Profiles": [self._profile_text(profile, kinds) for profile in profiles]}
 
     def GetStreamUri(self, call: Call, request: Request) -> Answer:
         """The same URI for every call and over restarts; no HTTP tunnel and no multicast yet."""
@@ -204,6 +198,19 @@ class Media2:
         """Room for none."""
         self._camera(call, request["ConfigurationToken"])
         return {"OSDOptions": NO_OSD_OPTIONS}
+
+    def keep(self, profile: Profile) -> None:
+        """Renders what lists of many profiles are made of, unless it is kept already."""
+        self._profile_text(profile, ())
+        self._profile_text(profile, tuple(_CONFIGURATIONS))
+        if profile.video:
+            self._text(profile, "VideoEncoder")
+
+    def _profile_text(self, profile: Profile, kinds: tuple[str, ...]) -> Rendered:
+        """`tr2:MediaProfile` with those configurations, as kept text."""
+        type_name = "{http://www.onvif.org/ver20/media/wsdl}MediaProfile"
+        text: Rendered = profile.part(kinds, lambda p: self._render("media2", type_name, _profile(p, kinds)))
+        return text
 
     def _text(self, profile: Profile, kind: str) -> Rendered:
         """The encoder's configuration as kept text; the profile has one."""

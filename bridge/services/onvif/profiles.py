@@ -143,6 +143,14 @@ class Profiles:
         camera = self.camera(principal, token.partition(".")[0])
         return None if camera is None else next((p for p in camera.profiles if p.token == token), None)
 
+    def everything(self) -> Iterator[Profile]:
+        """Every profile of every camera, for those who may hear it and for those who may not; one camera at a time."""
+        for view in tuple(self._views.values()):
+            full, silent = view.seen(audible=True), view.seen(audible=False)
+            yield from full.profiles
+            if silent is not full:
+                yield from silent.profiles
+
     def count(self) -> tuple[int, int]:
         """Video sources and audio sources of the whole device: the counts that capabilities tell anybody."""
         sources = [view.seen(audible=True).source for view in self._views.values()]

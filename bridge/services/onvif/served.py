@@ -3,7 +3,8 @@
 Events, PTZ, recording, search and replay join here; what is not in this list is advertised nowhere.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from bridge.services.onvif.answers import Render
 from bridge.services.onvif.call import Handler, handlers_of
@@ -13,10 +14,19 @@ from bridge.services.onvif.host import HostFacts
 from bridge.services.onvif.media import Media
 from bridge.services.onvif.media2 import Media2
 from bridge.services.onvif.profiles import Profiles
+from bridge.services.onvif.warming import Keep
 from bridge.system.access import Principal
 
 SERVED = ("device", "media", "media2", "deviceio")
 """Names of the services below, in the order in which GetServices lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """handlers: by service and operation; keepers: what `Warming` calls for every profile."""
+
+    handlers: Mapping[str, Mapping[str, Handler]]
+    keepers: tuple[Keep, ...]
 
 
 def serve(
@@ -29,8 +39,8 @@ def serve(
     users: Callable[[], Iterable[Principal]],
     render: Render,
     usernametoken: bool = True,
-) -> dict[str, dict[str, Handler]]:
-    """Handlers by service and operation.
+) -> Served:
+    """The services.
 
     scopes: of WS-Discovery, the same as there
     host:   now in nanoseconds -> facts (`Host.facts`)
@@ -48,9 +58,10 @@ def serve(
     device = Device(
         identity, ports, scopes, host=host, users=users, render=render, others=others, usernametoken=usernametoken
     )
-    return {
+    handlers = {
         "device": handlers_of(device),
         "media": handlers_of(media),
         "media2": handlers_of(media2),
         "deviceio": handlers_of(deviceio),
     }
+    return Served(handlers, (media.keep, media2.keep))

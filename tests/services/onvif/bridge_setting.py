@@ -141,7 +141,7 @@ class Bridge:
         self.service = OnvifService(
             schemas(), policies, AnybodyIn(), PublicAddress(554), lambda *_: None, self.clock, bytes
         )
-        handlers = serve(
+        self.served = serve(
             self.profiles,
             IDENTITY,
             Ports(580, 0, 554),
@@ -151,7 +151,7 @@ class Bridge:
             render=self.service.render,
         )
         for name in SERVED:
-            self.service.register(name, handlers[name])
+            self.service.register(name, self.served.handlers[name])
 
     def post(self, service, operation, arguments="", *, user=ADMIN, host="192.0.2.5:580", namespace=""):
         """The reply to a request whose arguments stand as XML; prefixes: the default one, and `tt`."""
