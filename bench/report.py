@@ -198,7 +198,9 @@ def of_profiles(rows: list[dict[str, Any]]) -> Section:
     how = (
         "A whole GetProfiles request without HTTP: digest, parsing, validation, handler, answer. First: nothing "
         "is kept of any profile. Kept: from the rendered parts. zeep: the same answer built, rendered and "
-        "serialised from its plain values, nothing else. Held: the CPU time of the slowest request."
+        "serialised from its plain values, nothing else. Held: the CPU time of the slowest request. The service "
+        "renders what is not kept in slices between other work; a request that comes before it has gone round (a "
+        "third of a second with 1,000 profiles) renders the rest itself: nothing rendered yet is its worst case."
     )
     heads = ("", "first ms", "worst ms", "zeep ms", "kept ms", "worst ms", "answer kB", "same as zeep's")
     fields = ("first_ms", "first_ms_worst", "zeep_ms", "kept_ms", "kept_ms_worst", "answer_kb")
@@ -211,7 +213,9 @@ def of_profiles(rows: list[dict[str, Any]]) -> Section:
             Target(f"{name}: first to zeep", 0.25, row["first_to_zeep"]),
             Target(f"{name}: from kept parts", 5, row["kept_ms"], " ms"),
             Target(f"{name}: held the reactor, kept", 20, row["kept_cpu_ms_worst"], " ms"),
-            Target(f"{name}: held the reactor, first", 20, row["first_cpu_ms_worst"], " ms"),
+            Target(f"{name}: held the reactor, first request after a start", 20, row["warmed_cpu_ms_worst"], " ms"),
+            Target(f"{name}: held the reactor, a slice of the rendering before", 20, row["slice_cpu_ms_worst"], " ms"),
+            Target(f"{name}: held the reactor, nothing rendered yet", 20, row["first_cpu_ms_worst"], " ms"),
         ]
         if row["lists_ms"]:
             lists = [(each, *map(_number, times)) for each, times in row["lists_ms"].items()]
