@@ -202,7 +202,7 @@ class Zeep:
         self._call = Call(principal, "192.0.2.5", "http", 580, 554, "198.51.100.7:4711", "192.0.2.5", 0)
         profiles = Profiles(catalogue, Gatekeeper())
         # A renderer that hands the values back makes the handlers return plain values.
-        handlers = {"media": Media(profiles, _plain), "media2": Media2(profiles, _plain)}  # type: ignore[arg-type]
+        handlers = {"media": Media(profiles, _plain), "media2": Media2(profiles, _plain)}  # type: ignore[arg-type] # see above
         self.values = {
             "media": handlers["media"].GetProfiles(self._call, {}),
             "media2": handlers["media2"].GetProfiles(self._call, {"Type": ["All"]}),

@@ -36,7 +36,7 @@ class Meter:
     async def run(self) -> None:
         """Prints the result."""
         deadline = time.monotonic() + _UP_WITHIN_S
-        while not all(self._units()) and time.monotonic() < deadline:  # noqa: ASYNC110
+        while not all(self._units()) and time.monotonic() < deadline:  # noqa: ASYNC110 - hubs and readers have no event to wait for
             await asyncio.sleep(0.1)
         await asyncio.sleep(_SETTLE_S)
         units, began, cpu_s = self._units(), time.monotonic(), time.process_time()
