@@ -213,7 +213,7 @@ def of_profiles(rows: list[dict[str, Any]]) -> Section:
             Target(f"{name}: first to zeep", 0.25, row["first_to_zeep"]),
             Target(f"{name}: from kept parts", 5, row["kept_ms"], " ms"),
             Target(f"{name}: held the reactor, kept", 20, row["kept_cpu_ms_worst"], " ms"),
-            Target(f"{name}: held the reactor, first request once rendered ahead", 20, row["warmed_cpu_ms_worst"], " ms"),
+            Target(f"{name}: held the reactor, first once rendered ahead", 20, row["warmed_cpu_ms_worst"], " ms"),
             Target(f"{name}: held the reactor, a slice of the rendering before", 20, row["slice_cpu_ms_worst"], " ms"),
             Target(f"{name}: held the reactor, nothing rendered yet", 20, row["first_cpu_ms_worst"], " ms"),
         ]
