@@ -1,0 +1,66 @@
+"""`onb cameras`."""
+
+import json
+
+from bridge.system import control
+from tests.cli.onb import onb
+
+
+def test_cameras_at_rest(folder):
+    result = onb(
+        "cameras", "add", "yard", "-", "--name", "The yard", typed="rtsp://u:hunter2@h/1\nrtsp://u:hunter2@h/2\n"
+    )
+    assert (result.exit_code, result.output) == (0, "")
+    nothing = {"codec": None, "width": None, "height": None, "fps": None, "bitrate": None}
+    assert json.loads(onb("cameras", "list", "--json").stdout) == [
+        {
+            "id": "gate",
+            "name": "The gate",
+            "state": "unknown",
+            "reason": "the service is not running",
+            "streams": [{"name": "main", **nothing}],
+        },
+        {
+            "id": "yard",
+            "name": "The yard",
+            "state": "unknown",
+            "reason": "the service is not running",
+            "streams": [{"name": "main", **nothing}, {"name": "sub", **nothing}],
+        },
+    ]
+    assert onb("cameras", "remove", "yard").exit_code == 0
+    assert onb("cameras", "list").stdout == "gate\tThe gate\tunknown\tmain\tthe service is not running\n"
+
+
+def test_a_camera_s_login_is_typed_or_warned_about(folder):
+    result = onb("cameras", "add", "a", "rtsp://h/1", "--username", "me", "--password-file", "-", typed="hunter2/@:#\n")
+    assert (result.exit_code, result.output) == (0, "")
+    result = onb("cameras", "add", "b", "rtsp://me:hunter2@h/1")
+    assert result.exit_code == 0
+    assert "stood in the process list" in result.stderr
+    from bridge.system.database import open_database
+    from bridge.system.secrets import open_vault
+    from bridge.system.stored_cameras import StoredCameras
+
+    database = open_database(folder / "data")
+    cameras = StoredCameras(database, open_vault(folder / "data")).with_file(()).cameras
+    database.close()
+    assert [camera.streams[0].url.password for camera in cameras] == ["hunter2/@:#", "hunter2"]
+
+
+def test_the_running_service_is_asked_and_told(folder, monkeypatch):
+    asked = []
+    answer = [{"id": "gate", "name": "G", "state": "up", "reason": "a\x1b[31m", "streams": [
+        {"name": "main", "codec": "H264", "width": 640, "height": 360, "fps": 25.0, "bitrate": 5}]}]  # fmt: skip
+
+    def ask(data, do):
+        asked.append((data, do))
+        return {"ok": True, "cameras": answer}
+
+    monkeypatch.setattr(control, "ask", ask)
+    assert json.loads(onb("cameras", "list", "--json").stdout) == answer
+    assert onb("cameras", "list").stdout == "gate\tG\tup\tmain H264 640x360 25.0 fps\ta [31m\n"
+    onb("users", "add", "bob", "--password-file", "-", typed="hunter2")
+    onb("cameras", "add", "yard", "rtsp://h/")
+    data = folder / "data"
+    assert asked == [(data, "cameras"), (data, "cameras"), (data, "users-changed"), (data, "cameras-changed")]
