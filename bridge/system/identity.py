@@ -1,6 +1,7 @@
-"""Who this device is: UUID, serial number and the key behind digest nonces. Made once, kept for ever in config.db.
+"""Who this device is: UUIDs, serial number, the keys behind digest nonces and recordings. Made once, kept in config.db.
 
-Clients recognise a device by its UUID and serial number: a new one would be a second device to them.
+Clients recognise a device by its UUID and serial number: a new one would be a second device to them. Recordings are
+told from those of other recorders by the recorder's UUID, and their chains are signed with its key.
 """
 
 import secrets
@@ -16,18 +17,32 @@ from bridge.system.secrets import SecretsError, Vault
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """device_uuid: as in `urn:uuid:…`; serial: 12 hexadecimal digits; nonce_key: 32 random bytes, a secret."""
+    """
+    device_uuid:   as in `urn:uuid:…`
+    serial:        12 hexadecimal digits
+    nonce_key:     32 random bytes, a secret
+    recorder_uuid: stands in every segment that this recorder writes
+    signing_key:   Ed25519 private key (RFC 8032 5.1.5: 32 random bytes), a secret
+    """
 
     device_uuid: uuid.UUID
     serial: str
     nonce_key: bytes = field(repr=False)
+    recorder_uuid: uuid.UUID
+    signing_key: bytes = field(repr=False)
 
 
 def identity_of(database: Database, vault: Vault) -> Identity:
     """Reads it, and makes it at the first start. Raises DatabaseUnusableError, SecretsError."""
 
     def fill(connection: sa.Connection) -> dict[str, bytes]:
-        fresh = {"device_uuid": str(uuid.uuid4()), "serial": secrets.token_hex(6), "nonce_key": secrets.token_hex(32)}
+        fresh = {
+            "device_uuid": str(uuid.uuid4()),
+            "serial": secrets.token_hex(6),
+            "nonce_key": secrets.token_hex(32),
+            "recorder_uuid": str(uuid.uuid4()),
+            "signing_key": secrets.token_hex(32),
+        }
         kept: dict[str, bytes] = {row.name: row.value for row in connection.execute(sa.select(schema.identity))}
         for name, text in fresh.items():
             if name not in kept:
@@ -38,7 +53,13 @@ def identity_of(database: Database, vault: Vault) -> Identity:
     # In the writer, also to read: two processes at their first start must not make two identities.
     kept = database.write(fill)
     try:
-        device_uuid, serial, nonce_key = (vault.open(kept[name]) for name in ("device_uuid", "serial", "nonce_key"))
+        opened = {name: vault.open(value) for name, value in kept.items()}
     except SecretsError as error:
         raise SecretsError(f"{database.path} was {error}") from None
-    return Identity(uuid.UUID(device_uuid), serial, bytes.fromhex(nonce_key))
+    return Identity(
+        uuid.UUID(opened["device_uuid"]),
+        opened["serial"],
+        bytes.fromhex(opened["nonce_key"]),
+        uuid.UUID(opened["recorder_uuid"]),
+        bytes.fromhex(opened["signing_key"]),
+    )
