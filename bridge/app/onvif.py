@@ -23,6 +23,7 @@ from bridge.services.onvif.schemas import SERVICES, loader, schema_folder
 from bridge.services.onvif.served import SERVED, serve
 from bridge.services.onvif.server import OnvifServer
 from bridge.services.onvif.service import OnvifService
+from bridge.services.onvif.slices import Slices
 from bridge.services.onvif.snapshot import PREFIX, SnapshotPage
 from bridge.services.onvif.warming import Warming
 from bridge.system.access import Gatekeeper
@@ -113,9 +114,11 @@ def build_onvif(
         secrets.token_bytes,
     )
     ports = Ports(config.ports.onvif, 0, config.ports.rtsp)
-    profiles = Profiles(catalogue, gatekeeper)
+    slices = Slices(clock, lambda call: reactor.callLater(0, call))
+    profiles = Profiles(catalogue, gatekeeper, slices)
     served = serve(
         profiles,
+        slices,
         identity,
         ports,
         scopes,

@@ -7,6 +7,8 @@ from bridge.services.onvif.call import Answer, Call
 from bridge.services.onvif.profiles import Profile, Source
 from bridge.wire.soap.encoder import Rendered
 
+TT = "{http://www.onvif.org/ver10/schema}"
+
 Render = Callable[[str, str, Answer], Rendered]
 """`Schemas.render`: service, `{namespace}type` and value -> text that stands for the value in an answer."""
 
@@ -48,6 +50,30 @@ def video_source_configuration(source: Source) -> Answer:
 def audio_source_configuration(source: Source) -> Answer:
     """`tt:AudioSourceConfiguration`."""
     return {"token": source.token, "Name": source.name, "UseCount": source.audio_use_count, "SourceToken": source.token}
+
+
+def video_source(source: Source) -> Answer:
+    """`tt:VideoSource`."""
+    return {
+        "token": source.token,
+        "Framerate": float(source.frame_rate),
+        "Resolution": resolution(source.width, source.height),
+    }
+
+
+OF_SOURCES: dict[str, Callable[[Source], Answer]] = {
+    "VideoSource": video_source,
+    "VideoSourceConfiguration": video_source_configuration,
+    "AudioSourceConfiguration": audio_source_configuration,
+}
+"""What lists of all sources are made of: types of `tt:`."""
+
+
+def source_text(source: Source, type_name: str, render: Render) -> Rendered:
+    """One of OF_SOURCES as kept text."""
+    make = OF_SOURCES[type_name]
+    text: Rendered = source.part(type_name, lambda s: render("media", f"{TT}{type_name}", make(s)))
+    return text
 
 
 def resolution(width: int, height: int) -> Answer:

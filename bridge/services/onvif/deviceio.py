@@ -37,13 +37,13 @@ class DeviceIo:
         """5.10"""
         return {"Capabilities": self.capabilities(call)}
 
-    def GetVideoSources(self, call: Call, _request: Request) -> Answer:
+    async def GetVideoSources(self, call: Call, _request: Request) -> Answer:
         """A camera is a source."""
-        return {"Token": [camera.source.token for camera in self._profiles.cameras(call.principal)]}
+        return {"Token": [camera.source.token for camera in await self._profiles.cameras(call.principal)]}
 
-    def GetAudioSources(self, call: Call, _request: Request) -> Answer:
+    async def GetAudioSources(self, call: Call, _request: Request) -> Answer:
         """A camera with audio is one, too."""
-        cameras = self._profiles.cameras(call.principal)
+        cameras = await self._profiles.cameras(call.principal)
         return {"Token": [camera.source.token for camera in cameras if camera.source.audio]}
 
     def GetAudioOutputs(self, _call: Call, _request: Request) -> Answer:

@@ -5,7 +5,7 @@ profile here and stands in media ver20 alone (media2.py). Everything is fixed: t
 present values.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from bridge.base.media import Codec
@@ -13,18 +13,22 @@ from bridge.services.onvif.answers import (
     MULTICAST,
     NO_METADATA_OPTIONS,
     NO_OSD_OPTIONS,
+    OF_SOURCES,
     QUALITY,
+    TT,
     Render,
     audio_source_configuration,
     bounds_range,
     int_range,
     resolution,
     snapshot_url,
+    source_text,
     stream_url,
     video_source_configuration,
 )
 from bridge.services.onvif.call import Answer, Call, Request
 from bridge.services.onvif.profiles import AudioFacts, Profile, Profiles, SeenCamera, Source, VideoFacts
+from bridge.services.onvif.slices import Slices
 from bridge.wire.soap.encoder import Rendered
 from bridge.wire.soap.faults import (
     ACTION_NOT_SUPPORTED,
@@ -43,11 +47,15 @@ _NO_ANALYTICS = Fault(SENDER, ("ActionNotSupported", "VideoAnalyticsNotSupported
 
 
 class Media:
-    """The media service over `profiles`. To a principal who may hear nothing it is a device without audio."""
+    """The media service over `profiles`. To a principal who may hear nothing it is a device without audio.
 
-    def __init__(self, profiles: Profiles, render: Render) -> None:
+    Whatever it makes for every camera is made in slices.
+    """
+
+    def __init__(self, profiles: Profiles, render: Render, slices: Slices) -> None:
         self._profiles = profiles
         self._render = render
+        self._slices = slices
 
     def capabilities(self, _call: Call) -> Answer:
         """`trt:Capabilities`: what is built."""
@@ -77,10 +85,11 @@ class Media:
 
     # --- Profiles and streams ----------------------------------------------------------------------------------------
 
-    def GetProfiles(self, call: Call, _request: Request) -> Answer:
+    async def GetProfiles(self, call: Call, _request: Request) -> Answer:
         """Main stream first, then falling resolution, camera by camera."""
-        profiles = self._profiles.profiles(call.principal)
-        return {"Profiles": [self._text(profile, "Profile") for profile in profiles if _expressible(profile)]}
+        profiles = await self._profiles.profiles(call.principal)
+        texts = (self._text(profile, "Profile") for profile in profiles if _expressible(profile))
+        return {"Profiles": await self._slices.gather(texts)}
 
     def GetProfile(self, call: Call, request: Request) -> Answer:
         """NoProfile for an unknown one."""
@@ -106,13 +115,13 @@ class Media:
 
     # --- Video sources -----------------------------------------------------------------------------------------------
 
-    def GetVideoSources(self, call: Call, _request: Request) -> Answer:
+    async def GetVideoSources(self, call: Call, _request: Request) -> Answer:
         """A camera is a source."""
-        return {"VideoSources": [_video_source(source) for source in self._sources(call)]}
+        return {"VideoSources": await self._source_texts(await self._sources(call), "VideoSource")}
 
-    def GetVideoSourceConfigurations(self, call: Call, _request: Request) -> Answer:
+    async def GetVideoSourceConfigurations(self, call: Call, _request: Request) -> Answer:
         """One for each source."""
-        return {"Configurations": [video_source_configuration(source) for source in self._sources(call)]}
+        return {"Configurations": await self._source_texts(await self._sources(call), "VideoSourceConfiguration")}
 
     def GetVideoSourceConfiguration(self, call: Call, request: Request) -> Answer:
         """NoConfig for an unknown one."""
@@ -122,9 +131,9 @@ class Media:
         """The profile's own: profiles are fixed."""
         return {"Configurations": [video_source_configuration(self._profile(call, request).source)]}
 
-    def GetVideoSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
+    async def GetVideoSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """The present bounds and source; of all sources when neither argument says which."""
-        sources = self._named_sources(call, request)
+        sources = await self._named_sources(call, request)
         if not sources:
             raise SoapFault(invalid_value("NoConfig"))
         return {
@@ -142,9 +151,10 @@ class Media:
 
     # --- Video encoders ----------------------------------------------------------------------------------------------
 
-    def GetVideoEncoderConfigurations(self, call: Call, _request: Request) -> Answer:
+    async def GetVideoEncoderConfigurations(self, call: Call, _request: Request) -> Answer:
         """Of every H.264 stream."""
-        return {"Configurations": self._encoders(self._profiles.profiles(call.principal))}
+        texts = self._encoders(await self._profiles.profiles(call.principal))
+        return {"Configurations": await self._slices.gather(texts)}
 
     def GetVideoEncoderConfiguration(self, call: Call, request: Request) -> Answer:
         """NoConfig for an unknown one, and for a stream of which nothing is known yet."""
@@ -153,16 +163,16 @@ class Media:
 
     def GetCompatibleVideoEncoderConfigurations(self, call: Call, request: Request) -> Answer:
         """Those of the same camera."""
-        return {"Configurations": self._encoders(self._siblings(call, request))}
+        return {"Configurations": list(self._encoders(self._siblings(call, request)))}
 
-    def GetVideoEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
+    async def GetVideoEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """The present values; of all encoders when neither argument says which. No JPEG: nothing is transcoded."""
         if token := request.get("ConfigurationToken"):
             profiles = [self._encoder(call, token)]
         elif request.get("ProfileToken"):
             profiles = [self._profile(call, request)]
         else:
-            profiles = self._profiles.profiles(call.principal)
+            profiles = await self._profiles.profiles(call.principal)
         if request.get("ProfileToken"):
             self._profile(call, request)
         videos = [profile.video for profile in profiles if profile.video and profile.video.codec is Codec.H264]
@@ -184,56 +194,58 @@ class Media:
 
     # --- Audio -------------------------------------------------------------------------------------------------------
 
-    def GetAudioSources(self, call: Call, _request: Request) -> Answer:
+    async def GetAudioSources(self, call: Call, _request: Request) -> Answer:
         """Of every camera with audio."""
-        sources = self._audio_sources(call)
+        sources = await self._audio_sources(call)
         return {"AudioSources": [{"token": source.token, "Channels": audio.channels} for source, audio in sources]}
 
-    def GetAudioSourceConfigurations(self, call: Call, _request: Request) -> Answer:
+    async def GetAudioSourceConfigurations(self, call: Call, _request: Request) -> Answer:
         """One for each source."""
-        return {"Configurations": [audio_source_configuration(source) for source, _ in self._audio_sources(call)]}
+        sources = (source for source, _ in await self._audio_sources(call))
+        return {"Configurations": await self._source_texts(sources, "AudioSourceConfiguration")}
 
-    def GetAudioSourceConfiguration(self, call: Call, request: Request) -> Answer:
+    async def GetAudioSourceConfiguration(self, call: Call, request: Request) -> Answer:
         """NoConfig for an unknown one."""
-        for source, _ in self._audio_sources(call):
+        for source, _ in await self._audio_sources(call):
             if source.token == request["ConfigurationToken"]:
                 return {"Configuration": audio_source_configuration(source)}
         raise SoapFault(invalid_value("NoConfig"))
 
-    def GetCompatibleAudioSourceConfigurations(self, call: Call, request: Request) -> Answer:
+    async def GetCompatibleAudioSourceConfigurations(self, call: Call, request: Request) -> Answer:
         """The one of the same camera, if it has audio."""
-        self._audio_sources(call)
+        await self._audio_sources(call)
         source = self._profile(call, request).source
         return {"Configurations": [audio_source_configuration(source)] if source.audio else []}
 
-    def GetAudioSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
+    async def GetAudioSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """The present source; all of them when neither argument says which."""
-        self._audio_sources(call)
-        tokens = [source.token for source in self._named_sources(call, request) if source.audio]
+        await self._audio_sources(call)
+        tokens = [source.token for source in await self._named_sources(call, request) if source.audio]
         if not tokens:
             raise SoapFault(invalid_value("NoConfig"))
         return {"Options": {"InputTokensAvailable": tokens}}
 
-    def GetAudioEncoderConfigurations(self, call: Call, _request: Request) -> Answer:
+    async def GetAudioEncoderConfigurations(self, call: Call, _request: Request) -> Answer:
         """Of every stream with audio."""
-        self._audio_sources(call)
-        return {"Configurations": self._audio_encoders(self._profiles.profiles(call.principal))}
+        await self._audio_sources(call)
+        texts = self._audio_encoders(await self._profiles.profiles(call.principal))
+        return {"Configurations": await self._slices.gather(texts)}
 
-    def GetAudioEncoderConfiguration(self, call: Call, request: Request) -> Answer:
+    async def GetAudioEncoderConfiguration(self, call: Call, request: Request) -> Answer:
         """NoConfig for an unknown one."""
-        self._audio_sources(call)
+        await self._audio_sources(call)
         profile = self._audio_encoder(call, request["ConfigurationToken"])
         return {"Configuration": self._text(profile, "AudioEncoderConfiguration")}
 
-    def GetCompatibleAudioEncoderConfigurations(self, call: Call, request: Request) -> Answer:
+    async def GetCompatibleAudioEncoderConfigurations(self, call: Call, request: Request) -> Answer:
         """Those of the same camera."""
-        self._audio_sources(call)
-        return {"Configurations": self._audio_encoders(self._siblings(call, request))}
+        await self._audio_sources(call)
+        return {"Configurations": list(self._audio_encoders(self._siblings(call, request)))}
 
-    def GetAudioEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
+    async def GetAudioEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """The present values; of all encoders when neither argument says which."""
-        self._audio_sources(call)
-        profiles: Iterable[Profile] = self._profiles.profiles(call.principal)
+        await self._audio_sources(call)
+        profiles = await self._profiles.profiles(call.principal)
         if request.get("ProfileToken"):
             profiles = [self._profile(call, request)]
         if token := request.get("ConfigurationToken"):
@@ -294,6 +306,10 @@ class Media:
             self._text(profile, "Profile")
             if profile.video:
                 self._text(profile, "VideoEncoderConfiguration")
+            if profile.audio:
+                self._text(profile, "AudioEncoderConfiguration")
+        for type_name in OF_SOURCES:
+            source_text(profile.source, type_name, self._render)
 
     def _text(self, profile: Profile, type_name: str) -> Rendered:
         """`tt:Profile`, or a configuration in it, as kept text."""
@@ -303,7 +319,10 @@ class Media:
     def _rendered(self, profile: Profile, type_name: str) -> Rendered:
         value = _profile(profile)
         value = value if type_name == "Profile" else value[type_name]
-        return self._render("media", f"{{http://www.onvif.org/ver10/schema}}{type_name}", value)
+        return self._render("media", f"{TT}{type_name}", value)
+
+    async def _source_texts(self, sources: Iterable[Source], type_name: str) -> list[Rendered]:
+        return await self._slices.gather(source_text(source, type_name, self._render) for source in sources)
 
     def _profile(self, call: Call, request: Request) -> Profile:
         profile = self._profiles.profile(call.principal, request["ProfileToken"])
@@ -321,15 +340,15 @@ class Media:
             raise SoapFault(invalid_value("NoConfig"))
         return camera
 
-    def _sources(self, call: Call) -> list[Source]:
-        return [camera.source for camera in self._profiles.cameras(call.principal)]
+    async def _sources(self, call: Call) -> list[Source]:
+        return [camera.source for camera in await self._profiles.cameras(call.principal)]
 
-    def _named_sources(self, call: Call, request: Request) -> list[Source]:
+    async def _named_sources(self, call: Call, request: Request) -> list[Source]:
         """Those that ConfigurationToken or ProfileToken names; without either all."""
         profile = self._profile(call, request) if request.get("ProfileToken") else None
         if token := request.get("ConfigurationToken"):
             return [self._camera(call, token).source]
-        return [profile.source] if profile is not None else self._sources(call)
+        return [profile.source] if profile is not None else await self._sources(call)
 
     def _encoder(self, call: Call, token: str) -> Profile:
         profile = self._profiles.profile(call.principal, token)
@@ -343,15 +362,15 @@ class Media:
             raise SoapFault(invalid_value("NoConfig"))
         return profile
 
-    def _encoders(self, profiles: Iterable[Profile]) -> list[Rendered]:
-        return [self._text(p, "VideoEncoderConfiguration") for p in profiles if p.video and _expressible(p)]
+    def _encoders(self, profiles: Iterable[Profile]) -> Iterator[Rendered]:
+        return (self._text(p, "VideoEncoderConfiguration") for p in profiles if p.video and _expressible(p))
 
-    def _audio_encoders(self, profiles: Iterable[Profile]) -> list[Rendered]:
-        return [self._text(p, "AudioEncoderConfiguration") for p in profiles if p.audio and _expressible(p)]
+    def _audio_encoders(self, profiles: Iterable[Profile]) -> Iterator[Rendered]:
+        return (self._text(p, "AudioEncoderConfiguration") for p in profiles if p.audio and _expressible(p))
 
-    def _audio_sources(self, call: Call) -> list[tuple[Source, AudioFacts]]:
+    async def _audio_sources(self, call: Call) -> list[tuple[Source, AudioFacts]]:
         """Raises AudioNotSupported when there is none for this principal."""
-        found = [(source, source.audio) for source in self._sources(call) if source.audio]
+        found = [(source, source.audio) for source in await self._sources(call) if source.audio]
         if not found:
             raise SoapFault(not_supported("AudioNotSupported"))
         return found
@@ -410,15 +429,6 @@ def _audio_encoder(profile: Profile, audio: AudioFacts) -> Answer:
         "SampleRate": audio.sample_rate_hz // 1000,
         "Multicast": MULTICAST,
         "SessionTimeout": _SESSION_TIMEOUT,
-    }
-
-
-def _video_source(source: Source) -> Answer:
-    """`tt:VideoSource`."""
-    return {
-        "token": source.token,
-        "Framerate": float(source.frame_rate),
-        "Resolution": resolution(source.width, source.height),
     }
 
 

@@ -12,17 +12,20 @@ from bridge.services.onvif.answers import (
     NO_METADATA_OPTIONS,
     NO_OSD_OPTIONS,
     QUALITY,
+    TT,
     Render,
     audio_source_configuration,
     bounds_range,
     int_range,
     resolution,
     snapshot_url,
+    source_text,
     stream_url,
     video_source_configuration,
 )
 from bridge.services.onvif.call import Answer, Call, Request
 from bridge.services.onvif.profiles import AudioFacts, Profile, Profiles, SeenCamera, Source, VideoFacts
+from bridge.services.onvif.slices import Slices
 from bridge.wire.soap.encoder import Rendered
 from bridge.wire.soap.faults import ACTION_NOT_SUPPORTED, SoapFault, invalid_value, not_supported
 
@@ -33,11 +36,12 @@ _STREAM_PROTOCOLS = ("RtspUnicast", "RTSP")
 
 
 class Media2:
-    """The media service ver20 over `profiles`."""
+    """The media service ver20 over `profiles`. Whatever it makes for every camera is made in slices."""
 
-    def __init__(self, profiles: Profiles, render: Render) -> None:
+    def __init__(self, profiles: Profiles, render: Render, slices: Slices) -> None:
         self._profiles = profiles
         self._render = render
+        self._slices = slices
 
     def capabilities(self, _call: Call) -> Answer:
         """`tr2:Capabilities2`: what is built."""
@@ -69,15 +73,16 @@ class Media2:
 
     # --- Profiles and streams ----------------------------------------------------------------------------------------
 
-    def GetProfiles(self, call: Call, request: Request) -> Answer:
+    async def GetProfiles(self, call: Call, request: Request) -> Answer:
         """5.2.2: with their configurations only as far as `Type` names them."""
         wanted = request.get("Type") or ()
         kinds = tuple(kind for kind in _CONFIGURATIONS if kind in wanted or "All" in wanted)
         if token := request.get("Token"):
             profiles = [self._profile(call, token)]
         else:
-            profiles = self._profiles.profiles(call.principal)
-        return {"Profiles": [self._profile_text(profile, kinds) for profile in profiles]}
+            profiles = await self._profiles.profiles(call.principal)
+        texts = (self._profile_text(profile, kinds) for profile in profiles)
+        return {"Profiles": await self._slices.gather(texts)}
 
     def GetStreamUri(self, call: Call, request: Request) -> Answer:
         """The same URI for every call and over restarts; no HTTP tunnel and no multicast yet."""
@@ -97,25 +102,25 @@ class Media2:
 
     # --- Configurations: by their own token, by the profile they fit, or all -----------------------------------------
 
-    def GetVideoSourceConfigurations(self, call: Call, request: Request) -> Answer:
+    async def GetVideoSourceConfigurations(self, call: Call, request: Request) -> Answer:
         """One for each camera."""
-        cameras = self._cameras(call, request)
-        return {"Configurations": [video_source_configuration(camera.source) for camera in cameras]}
+        cameras = await self._cameras(call, request)
+        return {"Configurations": await self._source_texts(cameras, "VideoSourceConfiguration")}
 
-    def GetAudioSourceConfigurations(self, call: Call, request: Request) -> Answer:
+    async def GetAudioSourceConfigurations(self, call: Call, request: Request) -> Answer:
         """One for each camera with audio."""
-        cameras = self._cameras(call, request, lambda camera: camera.source.audio is not None)
-        return {"Configurations": [audio_source_configuration(camera.source) for camera in cameras]}
+        cameras = await self._cameras(call, request, lambda camera: camera.source.audio is not None)
+        return {"Configurations": await self._source_texts(cameras, "AudioSourceConfiguration")}
 
-    def GetVideoEncoderConfigurations(self, call: Call, request: Request) -> Answer:
+    async def GetVideoEncoderConfigurations(self, call: Call, request: Request) -> Answer:
         """One for each stream of which something is known."""
-        profiles = self._encoders(call, request, lambda profile: profile.video is not None)
-        return {"Configurations": [self._text(profile, "VideoEncoder") for profile in profiles]}
+        profiles = await self._encoders(call, request, lambda profile: profile.video is not None)
+        return {"Configurations": await self._slices.gather(self._text(p, "VideoEncoder") for p in profiles)}
 
-    def GetAudioEncoderConfigurations(self, call: Call, request: Request) -> Answer:
+    async def GetAudioEncoderConfigurations(self, call: Call, request: Request) -> Answer:
         """One for each stream with audio."""
-        profiles = self._encoders(call, request, lambda profile: profile.audio is not None)
-        return {"Configurations": [self._text(profile, "AudioEncoder") for profile in profiles]}
+        profiles = await self._encoders(call, request, lambda profile: profile.audio is not None)
+        return {"Configurations": await self._slices.gather(self._text(p, "AudioEncoder") for p in profiles)}
 
     def GetMetadataConfigurations(self, call: Call, request: Request) -> Answer:
         """None yet."""
@@ -127,9 +132,9 @@ class Media2:
 
     # --- Options: what is set now, and nothing else ------------------------------------------------------------------
 
-    def GetVideoSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
+    async def GetVideoSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """Of all cameras when no argument says which."""
-        sources = [camera.source for camera in self._option_cameras(call, request)]
+        sources = [camera.source for camera in await self._option_cameras(call, request)]
         if not sources:
             raise SoapFault(invalid_value("NoConfig"))
         return {
@@ -139,17 +144,17 @@ class Media2:
             }
         }
 
-    def GetAudioSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
+    async def GetAudioSourceConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """Of all cameras with audio when no argument says which."""
-        sources: list[Source] = [camera.source for camera in self._option_cameras(call, request)]
+        sources: list[Source] = [camera.source for camera in await self._option_cameras(call, request)]
         tokens = [source.token for source in sources if source.audio]
         if not tokens:
             raise SoapFault(not_supported("AudioNotSupported"))
         return {"Options": {"InputTokensAvailable": tokens}}
 
-    def GetVideoEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
+    async def GetVideoEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """One entry for each codec."""
-        profiles = self._option_profiles(call, request)
+        profiles = await self._option_profiles(call, request)
         by_codec: dict[Codec, list[VideoFacts]] = {}
         for profile in profiles:
             if profile.video is not None:
@@ -158,9 +163,9 @@ class Media2:
             raise SoapFault(invalid_value("NoConfig", "nothing is known of this stream yet"))
         return {"Options": [_video_options(codec, videos) for codec, videos in by_codec.items()]}
 
-    def GetAudioEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
+    async def GetAudioEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
         """One entry for each way that audio is encoded."""
-        profiles = self._option_profiles(call, request)
+        profiles = await self._option_profiles(call, request)
         audios = dict.fromkeys(profile.audio for profile in profiles if profile.audio)
         if not audios:
             raise SoapFault(not_supported("AudioNotSupported"))
@@ -205,6 +210,8 @@ class Media2:
         self._profile_text(profile, tuple(_CONFIGURATIONS))
         if profile.video:
             self._text(profile, "VideoEncoder")
+        if profile.audio:
+            self._text(profile, "AudioEncoder")
 
     def _profile_text(self, profile: Profile, kinds: tuple[str, ...]) -> Rendered:
         """`tr2:MediaProfile` with those configurations, as kept text."""
@@ -214,10 +221,13 @@ class Media2:
 
     def _text(self, profile: Profile, kind: str) -> Rendered:
         """The encoder's configuration as kept text; the profile has one."""
-        type_name = f"{{http://www.onvif.org/ver10/schema}}{kind}2Configuration"
+        type_name = f"{TT}{kind}2Configuration"
         make = _CONFIGURATIONS[kind]
         text: Rendered = profile.part(kind, lambda p: self._render("media2", type_name, make(p) or {}))
         return text
+
+    async def _source_texts(self, cameras: Iterable[SeenCamera], type_name: str) -> list[Rendered]:
+        return await self._slices.gather(source_text(camera.source, type_name, self._render) for camera in cameras)
 
     # --- Arguments ---------------------------------------------------------------------------------------------------
 
@@ -233,11 +243,11 @@ class Media2:
             raise SoapFault(invalid_value("NoConfig"))
         return camera
 
-    def _cameras(
+    async def _cameras(
         self, call: Call, request: Request, has: Callable[[SeenCamera], bool] = lambda _: True
     ) -> list[SeenCamera]:
         """Those that `has` and that ConfigurationToken and ProfileToken leave over. Raises NoProfile, NoConfig."""
-        cameras = list(self._profiles.cameras(call.principal))
+        cameras = await self._profiles.cameras(call.principal)
         if token := request.get("ProfileToken"):
             source = self._profile(call, token).source.token
             cameras = [camera for camera in cameras if camera.source.token == source]
@@ -248,34 +258,36 @@ class Media2:
                 raise SoapFault(invalid_value("NoConfig"))
         return cameras
 
-    def _encoders(self, call: Call, request: Request, has: Callable[[Profile], bool] = lambda _: True) -> list[Profile]:
+    async def _encoders(
+        self, call: Call, request: Request, has: Callable[[Profile], bool] = lambda _: True
+    ) -> list[Profile]:
         """The same for what hangs on a stream."""
         camera_only = {"ProfileToken": request.get("ProfileToken")}
-        profiles = [p for camera in self._cameras(call, camera_only) for p in camera.profiles if has(p)]
+        profiles = [p for camera in await self._cameras(call, camera_only) for p in camera.profiles if has(p)]
         if token := request.get("ConfigurationToken"):
             profiles = [profile for profile in profiles if profile.token == token]
             if not profiles:
                 raise SoapFault(invalid_value("NoConfig"))
         return profiles
 
-    def _option_cameras(self, call: Call, request: Request) -> list[SeenCamera]:
+    async def _option_cameras(self, call: Call, request: Request) -> list[SeenCamera]:
         """Whose options are asked for. A camera that is not the profile's is IncompatibleConfiguration."""
         configuration, profile = request.get("ConfigurationToken"), request.get("ProfileToken")
         if configuration and profile:
-            if self._profile(call, profile).source != self._camera(call, configuration).source:
+            if self._profile(call, profile).source.token != self._camera(call, configuration).source.token:
                 raise SoapFault(invalid_value("IncompatibleConfiguration"))
             return [self._camera(call, configuration)]
-        return self._cameras(call, request)
+        return await self._cameras(call, request)
 
-    def _option_profiles(self, call: Call, request: Request) -> list[Profile]:
+    async def _option_profiles(self, call: Call, request: Request) -> list[Profile]:
         """The same for what hangs on a stream: the encoder of the named profile is its own."""
         configuration, profile = request.get("ConfigurationToken"), request.get("ProfileToken")
         if configuration and profile:
-            found = self._encoders(call, {"ConfigurationToken": configuration})
-            if self._profile(call, profile).source != found[0].source:
+            found = await self._encoders(call, {"ConfigurationToken": configuration})
+            if self._profile(call, profile).source.token != found[0].source.token:
                 raise SoapFault(invalid_value("IncompatibleConfiguration"))
             return found
-        return [self._profile(call, profile)] if profile else self._encoders(call, request)
+        return [self._profile(call, profile)] if profile else await self._encoders(call, request)
 
     def _nothing(self, call: Call, request: Request) -> None:
         """Arguments of a kind of which there is none: a profile must exist, a configuration cannot."""

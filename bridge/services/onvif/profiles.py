@@ -14,10 +14,11 @@ measured value stays as it was first told until it moved by more than its tolera
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from bridge.base.media import Codec, Track
 from bridge.media.hub import StreamStatistics
+from bridge.services.onvif.slices import Slices
 from bridge.system.access import Action, Gatekeeper, Principal
 from bridge.system.catalogue import Camera, Catalogue, LiveStream
 
@@ -60,7 +61,27 @@ class AudioFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Keeping:
+    """A value that keeps what was made of it: parts of answers, as values or as text."""
+
+    _parts: dict[object, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    def part(self, key: object, build: Callable[[Self], Any]) -> Any:
+        """What `build` makes of this, made once: whatever changes is a new object.
+
+        Any: a part of an answer. Bounded by the few keys of the two media services.
+        """
+        found = self._parts.get(key)
+        if found is None:
+            found = self._parts[key] = build(self)
+        return found
+
+
+_KeepingT = TypeVar("_KeepingT", bound=Keeping)
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Keeping):
     """A camera as a video source, and as an audio source where it has audio that the principal may hear.
 
     width, height, frame_rate: of the main stream, or of the first that is known
@@ -78,7 +99,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Keeping):
     """One stream as a profile, for one kind of principal: those who may hear it, or those who may not.
 
     path:  on the RTSP door
@@ -92,17 +113,6 @@ class Profile:
     source: Source
     video: VideoFacts | None
     audio: AudioFacts | None
-    _parts: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
-
-    def part(self, key: object, build: Callable[["Profile"], Any]) -> Any:
-        """What `build` makes of this profile, made once: a profile whose facts change is a new object.
-
-        Any: a part of an answer, as values or as text. Bounded by the few keys of the two media services.
-        """
-        found = self._parts.get(key)
-        if found is None:
-            found = self._parts[key] = build(self)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,29 +124,33 @@ class SeenCamera:
 
 
 class Profiles:
-    """Sources and profiles of the catalogue, as far as a principal may see them live."""
+    """Sources and profiles of the catalogue, as far as a principal may see them live.
 
-    def __init__(self, catalogue: Catalogue, gatekeeper: Gatekeeper) -> None:
+    Lists of all of them are put together in slices: they hold the cameras that were there when they were asked for,
+    each as it was when its turn came.
+    """
+
+    def __init__(self, catalogue: Catalogue, gatekeeper: Gatekeeper, slices: Slices) -> None:
         self._catalogue = catalogue
         self._gatekeeper = gatekeeper
+        self._slices = slices
         self._views: dict[str, _CameraView] = {}
         catalogue.watch(self._rebuild)
         self._rebuild()
 
-    def cameras(self, principal: Principal | None) -> Iterator[SeenCamera]:
+    async def cameras(self, principal: Principal | None) -> list[SeenCamera]:
         """Every camera that `principal` may see, in order."""
-        for view in self._views.values():
-            if (camera := self._seen_by(principal, view)) is not None:
-                yield camera
+        views = tuple(self._views.values())
+        return await self._slices.gather(self._seen_by(principal, view) for view in views)
 
     def camera(self, principal: Principal | None, token: str) -> SeenCamera | None:
         """The camera of that source token; None when there is none for him."""
         view = self._views.get(token)
         return None if view is None else self._seen_by(principal, view)
 
-    def profiles(self, principal: Principal | None) -> list[Profile]:
+    async def profiles(self, principal: Principal | None) -> list[Profile]:
         """Every profile that `principal` may see, in order."""
-        return [profile for camera in self.cameras(principal) for profile in camera.profiles]
+        return [profile for camera in await self.cameras(principal) for profile in camera.profiles]
 
     def profile(self, principal: Principal | None, token: str) -> Profile | None:
         """The profile of that token; None when there is none for him."""
@@ -153,8 +167,7 @@ class Profiles:
 
     def count(self) -> tuple[int, int]:
         """Video sources and audio sources of the whole device: the counts that capabilities tell anybody."""
-        sources = [view.seen(audible=True).source for view in self._views.values()]
-        return len(sources), sum(source.audio is not None for source in sources)
+        return len(self._views), sum(view.has_audio for view in self._views.values())
 
     def _seen_by(self, principal: Principal | None, view: "_CameraView") -> SeenCamera | None:
         may = self._gatekeeper.may
@@ -177,12 +190,18 @@ class _CameraView:
         self.camera = camera
         self._shown = (camera, camera.name, camera.streams)
         self._streams = [_StreamView(stream) for stream in camera.streams]
+        self._sources: dict[bool, Source] = {}
         self._full = self._silent = self._make(audible=True)
         self._remake()
 
     def shows(self, camera: Camera) -> bool:
         """Whether this is still the view of `camera`."""
         return self._shown == (camera, camera.name, camera.streams)
+
+    @property
+    def has_audio(self) -> bool:
+        """What `seen` would say of it, for next to nothing: anybody may ask for the counts."""
+        return any(_audio_track(stream.stream.hub.tracks) is not None for stream in self._streams)
 
     def seen(self, *, audible: bool) -> SeenCamera:
         """The camera as it is now."""
@@ -201,7 +220,7 @@ class _CameraView:
         others = sorted(self._streams[1:], key=_pixels, reverse=True)  # sorted() keeps the order of equals
         streams = (*self._streams[:1], *others)
         video = next((stream.video for stream in streams if stream.video), None)
-        source = Source(
+        made = Source(
             self.camera.id,
             _name(self.camera.name or self.camera.id),
             video.width if video else UNKNOWN_SIZE[0],
@@ -211,6 +230,7 @@ class _CameraView:
             len(streams),
             sum(stream.audio is not None for stream in streams),
         )
+        source = _kept(self._sources, audible, made)
         return SeenCamera(source, tuple(self._profile(source, stream, audible=audible) for stream in streams))
 
     def _profile(self, source: Source, view: "_StreamView", *, audible: bool) -> Profile:
@@ -223,12 +243,7 @@ class _CameraView:
             view.video,
             view.audio if audible else None,
         )
-        # Equal is kept: a neighbour's change must not cost this profile its rendered parts.
-        kept = view.made.get(audible)
-        if kept == made and kept is not None:
-            return kept
-        view.made[audible] = made
-        return made
+        return _kept(view.made, audible, made)
 
 
 class _StreamView:
@@ -306,6 +321,13 @@ class _Steady:
         return True
 
 
+def _kept(before: dict[bool, _KeepingT], audible: bool, made: _KeepingT) -> _KeepingT:
+    """The one made before when it is equal: a neighbour's change must not cost it its rendered parts."""
+    if before.get(audible) != made:
+        before[audible] = made
+    return before[audible]
+
+
 def _pixels(view: _StreamView) -> int:
     return view.video.width * view.video.height if view.video else 0
 
@@ -325,8 +347,12 @@ def _codec_profile(track: Track) -> str:
     return "Main"
 
 
+def _audio_track(tracks: tuple[Track, ...]) -> Track | None:
+    return next((track for track in tracks if track.codec in (Codec.PCMU, Codec.PCMA, Codec.AAC)), None)
+
+
 def _audio_facts(tracks: tuple[Track, ...]) -> AudioFacts | None:
-    track = next((track for track in tracks if track.codec in (Codec.PCMU, Codec.PCMA, Codec.AAC)), None)
+    track = _audio_track(tracks)
     if track is None:
         return None
     # G.711 is 8 bits a sample; what AAC takes nothing tells.

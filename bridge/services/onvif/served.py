@@ -14,6 +14,7 @@ from bridge.services.onvif.host import HostFacts
 from bridge.services.onvif.media import Media
 from bridge.services.onvif.media2 import Media2
 from bridge.services.onvif.profiles import Profiles
+from bridge.services.onvif.slices import Slices
 from bridge.services.onvif.warming import Keep
 from bridge.system.access import Principal
 
@@ -31,6 +32,7 @@ class Served:
 
 def serve(
     profiles: Profiles,
+    slices: Slices,
     identity: Identity,
     ports: Ports,
     scopes: Sequence[str],
@@ -42,12 +44,14 @@ def serve(
 ) -> Served:
     """The services.
 
+    slices: the same as of `profiles`
     scopes: of WS-Discovery, the same as there
     host:   now in nanoseconds -> facts (`Host.facts`)
     users:  every user, for GetUsers
     render: `Schemas.render`, with the services of SERVED added
     """
-    media, media2, deviceio = Media(profiles, render), Media2(profiles, render), DeviceIo(profiles)
+    media, media2 = Media(profiles, render, slices), Media2(profiles, render, slices)
+    deviceio = DeviceIo(profiles)
     others = (
         ServedService("media", (21, 6), media.capabilities, "Capabilities", "Media", media.summary),
         ServedService("media2", (26, 6), media2.capabilities, "Capabilities2"),

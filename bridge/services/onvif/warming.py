@@ -1,17 +1,17 @@
 """Renders profiles before somebody asks for them, in slices that nobody notices.
 
 A profile's text is kept until its facts change, so a request only puts kept texts together. The first one after a
-start, or after many cameras came up, would still render them all: with a thousand profiles 40 ms in which nobody's
-video goes out. So what is not kept yet is rendered between other work, SLICE_NS at a time.
+start, or after many cameras came up, would have to render them all and take a dozen turns of the reactor for it. So
+what is not kept yet is rendered between other work, a slice at a time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bridge.base.time import NS_PER_MS, Clock
+from bridge.base.time import Clock
 from bridge.services.onvif.profiles import Profile, Profiles
+from bridge.services.onvif.slices import Slice
 
-SLICE_NS = 4 * NS_PER_MS
 BETWEEN_SLICES_S = 0.02
 BETWEEN_ROUNDS_S = 2.0
 
@@ -41,11 +41,11 @@ class Warming:
     def _slice(self) -> None:
         rest = self._rest if self._rest is not None else self._profiles.everything()
         self._rest = rest
-        deadline_ns = self._clock.monotonic_ns() + SLICE_NS
+        present = Slice(self._clock)
         for profile in rest:
             for keep in self._keepers:
                 keep(profile)
-            if self._clock.monotonic_ns() >= deadline_ns:
+            if present.over:
                 self._call = self._reactor.callLater(BETWEEN_SLICES_S, self._slice)
                 return
         self._rest = None

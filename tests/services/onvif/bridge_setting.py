@@ -1,6 +1,5 @@
 """A bridge for tests of the ONVIF handlers: fixture cameras, users, and the whole service without a port."""
 
-import asyncio
 import functools
 import ipaddress
 import json
@@ -8,6 +7,8 @@ from fractions import Fraction
 from types import SimpleNamespace
 
 from lxml import etree
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from bridge.base.media import Codec, Track
 from bridge.base.time import ManualClock
@@ -21,6 +22,7 @@ from bridge.services.onvif.profiles import Profiles
 from bridge.services.onvif.schemas import SERVICES, loader, schema_folder
 from bridge.services.onvif.served import SERVED, serve
 from bridge.services.onvif.service import OnvifService, Post
+from bridge.services.onvif.slices import SLICE_NS, Slices
 from bridge.system.access import Action, Gatekeeper, Grant, Principal, Role
 from bridge.system.catalogue import Camera, Catalogue, LiveStream
 from bridge.wire.scopes import device_scopes
@@ -129,32 +131,69 @@ class AnybodyIn:
         return self.by_envelope(target, authorization, None, peer)
 
 
+class Turns:
+    """The turns of a reactor, each when a test says so."""
+
+    def __init__(self):
+        self._calls = []
+
+    def later(self, call):
+        self._calls.append(call)
+
+    def next(self):
+        """One turn; whether anything was to be done."""
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call()
+        return bool(calls)
+
+
+class SlowGatekeeper(Gatekeeper):
+    """Each question takes half a slice, so two of a camera take one."""
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    def may(self, *question):
+        self._clock.advance(SLICE_NS // 2)
+        return super().may(*question)
+
+
 class Bridge:
     """The ONVIF door over a catalogue."""
 
-    def __init__(self, cameras=None):
+    def __init__(self, cameras=None, *, render_ns=0, slow_gatekeeper=False):
+        """render_ns: what it takes to render anything; time stands unless this or the gatekeeper moves it."""
         self.catalogue = Catalogue()
         self.catalogue.replace(fixture_cameras() if cameras is None else cameras)
-        self.clock = ManualClock()
-        self.profiles = Profiles(self.catalogue, Gatekeeper())
+        self.clock, self.turns = ManualClock(), Turns()
+        slices = Slices(self.clock, self.turns.later)
+        gatekeeper = SlowGatekeeper(self.clock) if slow_gatekeeper else Gatekeeper()
+        self.profiles = Profiles(self.catalogue, gatekeeper, slices)
         policies = read_policies((schema_folder() / "operations.json").read_bytes())
         self.service = OnvifService(
             schemas(), policies, AnybodyIn(), PublicAddress(554), lambda *_: None, self.clock, bytes
         )
+
+        def render(*arguments):
+            self.clock.advance(render_ns)
+            return self.service.render(*arguments)
+
         self.served = serve(
             self.profiles,
+            slices,
             IDENTITY,
             Ports(580, 0, 554),
             device_scopes("Bridge", "onb"),
             host=lambda _now: FACTS,
             users=lambda: USERS,
-            render=self.service.render,
+            render=render,
         )
         for name in SERVED:
             self.service.register(name, self.served.handlers[name])
 
-    def post(self, service, operation, arguments="", *, user=ADMIN, host="192.0.2.5:580", namespace=""):
-        """The reply to a request whose arguments stand as XML; prefixes: the default one, and `tt`."""
+    def answering(self, service, operation, arguments="", *, user=ADMIN, host="192.0.2.5:580", namespace=""):
+        """The service at work on a request whose arguments stand as XML; prefixes: the default one, and `tt`."""
         namespace = namespace or SERVICES[service].namespace
         body = (
             f'<s:Envelope xmlns:s="{SOAP}"><s:Body>'
@@ -162,11 +201,12 @@ class Bridge:
             "</s:Body></s:Envelope>"
         )
         path = SERVICES[service].path
-        reply = run(
-            self.service.answer(
-                Post(path, body.encode(), (user.name,), host, "http", ("198.51.100.7", 4711), ("192.0.2.5", 580))
-            )
-        )
+        post = Post(path, body.encode(), (user.name,), host, "http", ("198.51.100.7", 4711), ("192.0.2.5", 580))
+        return self.service.answer(post)
+
+    def post(self, service, operation, arguments="", **more):
+        """The reply; it must be valid."""
+        reply = run(self.answering(service, operation, arguments, **more), self.turns)
         envelope = etree.fromstring(reply.body)
         assert schemas().is_valid(envelope), schemas().errors()
         return SimpleNamespace(status=reply.status, root=envelope, body=envelope.find(f"{{{SOAP}}}Body")[0])
@@ -186,13 +226,16 @@ class Bridge:
         return "/".join(names)
 
 
-def run(coroutine):
-    """What a coroutine that waits for nothing returns."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
-    return asyncio.run(coroutine)
+def run(coroutine, turns=None):
+    """What a coroutine returns that waits for `turns` of the reactor, and for nothing else."""
+    found = []
+    Deferred.fromCoroutine(coroutine).addBoth(found.append)
+    while not found:
+        assert turns is not None, "it waits"
+        assert turns.next(), "it waits for something else"
+    if isinstance(found[0], Failure):
+        found[0].raiseException()
+    return found[0]
 
 
 def call(principal=ADMIN, *, host="192.0.2.5", local="192.0.2.5"):

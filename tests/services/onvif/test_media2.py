@@ -1,8 +1,19 @@
 """Media ver20: H.265, `Type`, and the faults of each argument."""
 
-import pytest
+from dataclasses import replace
 
-from tests.services.onvif.bridge_setting import ADMIN, DEAF, NOBODY, YARD_ONLY, Bridge, texts, tokens
+import pytest
+from twisted.internet.defer import Deferred
+
+from tests.services.onvif.bridge_setting import (
+    ADMIN,
+    DEAF,
+    NOBODY,
+    YARD_ONLY,
+    Bridge,
+    texts,
+    tokens,
+)
 
 NO_PROFILE = "Sender/InvalidArgVal/NoProfile"
 NO_CONFIG = "Sender/InvalidArgVal/NoConfig"
@@ -111,6 +122,17 @@ def test_options(bridge, kind, mine, other):
     assert incompatible == "Sender/InvalidArgVal/IncompatibleConfiguration"
     assert bridge.fault("media2", operation, configuration("nothing")) == NO_CONFIG
     assert bridge.fault("media2", operation, profile("nothing.main")) == NO_PROFILE
+
+
+def test_a_camera_that_changes_meanwhile_is_still_its_own():
+    slow = Bridge(slow_gatekeeper=True)
+    arguments = configuration("roof.main") + profile("roof.main")
+    answering = Deferred.fromCoroutine(slow.answering("media2", "GetVideoEncoderConfigurationOptions", arguments))
+    roof = slow.catalogue.camera("roof").streams[0].hub
+    while not answering.called:
+        assert slow.turns.next()
+        roof.tracks = (replace(roof.tracks[0], width=roof.tracks[0].width - 16),)
+    assert answering.result.status == 200
 
 
 def test_encoder_options_by_codec(bridge):

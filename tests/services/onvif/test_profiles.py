@@ -5,9 +5,12 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 
 from bridge.base.media import Codec, Track
+from bridge.base.time import ManualClock
 from bridge.services.onvif.profiles import MAX_NAME, Profiles
+from bridge.services.onvif.slices import SLICE_NS, Slices
 from bridge.system.access import Gatekeeper
 from bridge.system.catalogue import Camera, Catalogue
 from tests.services.onvif.bridge_setting import (
@@ -22,7 +25,10 @@ from tests.services.onvif.bridge_setting import (
     NOBODY,
     PCMU,
     YARD_ONLY,
+    SlowGatekeeper,
+    Turns,
     fixture_cameras,
+    run,
     stream,
 )
 
@@ -30,11 +36,15 @@ from tests.services.onvif.bridge_setting import (
 def profiles_of(cameras):
     catalogue = Catalogue()
     catalogue.replace(cameras)
-    return catalogue, Profiles(catalogue, Gatekeeper())
+    return catalogue, Profiles(catalogue, Gatekeeper(), Slices(ManualClock(), Turns().later))
+
+
+def everything_of(profiles, principal=ADMIN):
+    return run(profiles.profiles(principal))
 
 
 def tokens_of(profiles, principal=ADMIN):
-    return [profile.token for profile in profiles.profiles(principal)]
+    return [profile.token for profile in everything_of(profiles, principal)]
 
 
 def test_order_is_main_first_then_falling_resolution():
@@ -53,7 +63,7 @@ def test_order_is_main_first_then_falling_resolution():
 def test_main_stays_first_even_when_it_is_smaller():
     _, profiles = profiles_of([Camera("c", "C", (stream("c", "main", H264_SUB), stream("c", "big", H264_MAIN)))])
     assert tokens_of(profiles) == ["c.main", "c.big"]
-    assert [profile.path for profile in profiles.profiles(ADMIN)] == ["/live/c", "/live/c/big"]
+    assert [profile.path for profile in everything_of(profiles)] == ["/live/c", "/live/c/big"]
 
 
 def test_rights():
@@ -66,6 +76,48 @@ def test_rights():
     assert profiles.profile(GATE_ONLY, "gate.main").token == "gate.main"
     assert profiles.camera(YARD_ONLY, "gate") is None
     assert profiles.count() == (4, 2)
+
+
+def test_counts_are_those_of_this_moment():
+    catalogue, profiles = profiles_of(fixture_cameras())
+    catalogue.camera("new").streams[0].hub.tracks = (H264_MAIN, PCMU)
+    assert profiles.count() == (4, 3)
+    catalogue.camera("gate").streams[0].hub.tracks = (H264_MAIN,)
+    assert profiles.count() == (4, 3)  # its sub stream has some
+    catalogue.camera("gate").streams[1].hub.tracks = (H264_SUB,)
+    assert profiles.count() == (4, 2)
+    seen = [profiles.camera(ADMIN, camera.id).source.audio for camera in catalogue.cameras()]
+    assert sum(audio is not None for audio in seen) == 2
+
+
+def test_a_list_is_made_in_slices_even_for_who_sees_nothing():
+    """Rights by patterns cost as much for a camera that is not seen."""
+    clock, turns = ManualClock(), Turns()
+    catalogue = Catalogue()
+    catalogue.replace(fixture_cameras())
+    profiles = Profiles(catalogue, SlowGatekeeper(clock), Slices(clock, turns.later))
+    for user, expected in ((NOBODY, []), (YARD_ONLY, ["yard.main", "yard.sub"])):
+        made = Deferred.fromCoroutine(profiles.profiles(user))
+        assert not made.called
+        while not made.called:
+            began_ns = clock.monotonic_ns()
+            assert turns.next()
+            assert clock.monotonic_ns() - began_ns <= 2 * SLICE_NS
+        assert [profile.token for profile in made.result] == expected
+
+
+def test_a_list_holds_the_cameras_that_were_there():
+    clock, turns = ManualClock(), Turns()
+    catalogue = Catalogue()
+    catalogue.replace(fixture_cameras())
+    profiles = Profiles(catalogue, SlowGatekeeper(clock), Slices(clock, turns.later))
+    made = Deferred.fromCoroutine(profiles.cameras(ADMIN))
+    assert turns.next()
+    catalogue.replace(catalogue.cameras()[:1])
+    while not made.called:
+        assert turns.next()
+    assert [camera.source.token for camera in made.result] == ["gate", "yard", "roof", "new"]
+    assert [camera.source.token for camera in run(profiles.cameras(ADMIN), turns)] == ["gate"]
 
 
 def test_audio_needs_its_own_right():
@@ -134,7 +186,7 @@ def test_a_change_remakes_its_own_part_alone():
 
     def ask():
         made.clear()
-        for profile in profiles.profiles(ADMIN):
+        for profile in everything_of(profiles):
             profile.part("key", build)
         return list(made)
 
@@ -171,7 +223,7 @@ def test_broken_parameter_sets_have_a_profile():
 def test_names_fit():
     camera = Camera("c" * 32, "n" * 300, (stream("c" * 32, "s" * 16, H264_MAIN),))
     _, profiles = profiles_of([camera])
-    (profile,) = profiles.profiles(ADMIN)
+    (profile,) = everything_of(profiles)
     assert len(profile.name) == len(profile.source.name) == MAX_NAME
     assert profile.name.endswith(f" ({'s' * 16})")
     assert len(profile.token) <= 64

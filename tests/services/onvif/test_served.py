@@ -2,10 +2,13 @@
 
 import pytest
 from lxml import etree
+from twisted.internet.defer import Deferred
 
 from bridge.services.onvif.schemas import SERVICES, schema_folder
 from bridge.services.onvif.served import SERVED
-from tests.services.onvif.bridge_setting import Bridge, rows
+from bridge.services.onvif.slices import SLICE_NS
+from bridge.system.catalogue import Camera
+from tests.services.onvif.bridge_setting import AAC, H264_MAIN, H264_SUB, Bridge, fixture_cameras, rows, run, stream
 
 ROWS = rows()
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
@@ -90,6 +93,92 @@ def test_served(bridge, row):
     else:
         answer = bridge.ask(*key, ARGUMENTS.get(key, ""), namespace=namespace(row))
         assert etree.QName(answer).localname == f"{row['operation']}Response"
+
+
+RENDER_NS = SLICE_NS * 3 // 10
+
+
+def many_cameras():
+    return fixture_cameras() + [
+        Camera(
+            f"c{number}",
+            f"Camera {number}",
+            (stream(f"c{number}", "main", H264_MAIN, AAC), stream(f"c{number}", "sub", H264_SUB)),
+        )
+        for number in range(20)
+    ]
+
+
+def held(bridge, coroutine):
+    """The reply, and for how long each turn of the reactor was held by it."""
+    began_ns, found, turns_ns = bridge.clock.monotonic_ns(), [], []
+    Deferred.fromCoroutine(coroutine).addBoth(found.append)
+    turns_ns.append(bridge.clock.monotonic_ns() - began_ns)
+    while not found:
+        began_ns = bridge.clock.monotonic_ns()
+        assert bridge.turns.next(), "it waits for something else"
+        turns_ns.append(bridge.clock.monotonic_ns() - began_ns)
+    return found[0], turns_ns
+
+
+@pytest.fixture(scope="module")
+def quick():
+    return Bridge(many_cameras())
+
+
+# What the device service renders grows with the services only.
+@pytest.mark.parametrize("row", [row for row in SERVE if row["service"] != "device"], ids=ids)
+def test_no_operation_holds_the_reactor(quick, row):
+    """Nothing is rendered yet, and rendering anything takes long: a slice and one rendering more is the most."""
+    key = row["service"], row["operation"]
+    arguments = FAULTS[key][0] if key in FAULTS else ARGUMENTS.get(key, "")
+    slow = Bridge(many_cameras(), render_ns=RENDER_NS)
+    reply, turns_ns = held(slow, slow.answering(*key, arguments, namespace=namespace(row)))
+    assert max(turns_ns) < SLICE_NS + RENDER_NS
+    # Made in one go it is the same, byte for byte; and so it is from what is kept by now.
+    assert reply == run(quick.answering(*key, arguments, namespace=namespace(row)), quick.turns)
+    assert reply == held(slow, slow.answering(*key, arguments, namespace=namespace(row)))[0]
+
+
+LISTS = [
+    ("media", "GetProfiles", 45),
+    ("media", "GetVideoSources", 24),
+    ("media", "GetVideoSourceConfigurations", 24),
+    ("media", "GetVideoEncoderConfigurations", 44),
+    ("media", "GetAudioSourceConfigurations", 22),
+    ("media", "GetAudioEncoderConfigurations", 23),
+    ("media2", "GetProfiles", 47),
+    ("media2", "GetVideoSourceConfigurations", 24),
+    ("media2", "GetVideoEncoderConfigurations", 46),
+    ("media2", "GetAudioSourceConfigurations", 22),
+    ("media2", "GetAudioEncoderConfigurations", 23),
+]
+
+
+@pytest.mark.parametrize(("service", "operation", "parts"), LISTS)
+def test_the_reactor_has_its_turn_while_a_list_is_rendered(service, operation, parts):
+    slow = Bridge(many_cameras(), render_ns=RENDER_NS)
+    answer, turns_ns = held(slow, slow.answering(service, operation))
+    assert answer.status == 200
+    assert sum(turns_ns) == parts * RENDER_NS
+    assert len([each for each in turns_ns if each]) == -(-parts // 4)  # four renderings fill a slice
+    # What was rendered is kept: the second time nothing is.
+    assert sum(held(slow, slow.answering(service, operation))[1]) == 0
+
+
+def test_a_change_between_slices_leaves_the_answer_whole(quick):
+    """Cameras go, others change: the list is that of the moment when it was asked for."""
+    for service, arguments in (("media", ""), ("media2", "<Type>All</Type>")):
+        slow = Bridge(many_cameras(), render_ns=RENDER_NS)
+        answering = Deferred.fromCoroutine(slow.answering(service, "GetProfiles", arguments))
+        slow.turns.next()
+        slow.catalogue.camera("c19").streams[0].hub.tracks = (H264_SUB,)
+        slow.catalogue.replace(reversed(slow.catalogue.cameras()[4:]))
+        while not answering.called:
+            assert slow.turns.next()
+        assert answering.result == run(quick.answering(service, "GetProfiles", arguments), quick.turns)
+        after = slow.ask(service, "GetProfiles", arguments)
+        assert [each.get("token") for each in after][:3] == ["c19.main", "c19.sub", "c18.main"]
 
 
 @pytest.mark.parametrize("row", NOT_SERVED, ids=ids)

@@ -1,15 +1,22 @@
 """Which request goes where: connections counted, plain resources beside SOAP."""
 
+import gc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
+from twisted.internet.task import Clock as TwistedClock
+from twisted.logger import globalLogPublisher
 
 from bridge.services.onvif.admission import HttpLimits
 from bridge.services.onvif.call import Call
+from bridge.services.onvif.server import OnvifServer
 from bridge.services.onvif.service import Reply
-from tests.services.onvif.connection import PATH, SOAP, Setting, request
-from tests.services.onvif.door import GET_TIME, soap
+from bridge.services.onvif.slices import SLICE_NS
+from tests.services.onvif.bridge_setting import AnybodyIn, Bridge
+from tests.services.onvif.connection import PATH, SOAP, Connection, Setting, request
+from tests.services.onvif.door import GET_PROFILES, GET_TIME, soap
 
 
 @pytest.fixture
@@ -23,6 +30,31 @@ def test_service_paths_take_soap(setting: Setting) -> None:
     assert setting.connect().send(request(SOAP, body=soap(GET_TIME))).statuses() == [200]
     assert setting.connect().send(request(SOAP, body=soap(GET_TIME), target=f"{PATH}?wsdl")).statuses() == [200]
     assert setting.connect().send(request(SOAP, body=soap(GET_TIME), target="/onvif/")).statuses() == [404]
+
+
+def test_a_client_who_goes_while_his_answer_is_made_costs_nobody_anything() -> None:
+    bridge = Bridge(render_ns=SLICE_NS)
+    login: Any = AnybodyIn()
+    events: list[Any] = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        with structlog.testing.capture_logs() as logs:
+            server = OnvifServer(TwistedClock(), bridge.service, login, bridge.clock)
+            gone, stays = Connection(server), Connection(server)
+            for connection in (gone, stays):
+                connection.send(request(SOAP, "Authorization: admin", body=soap(GET_PROFILES)))
+            assert bridge.turns.next()
+            assert gone.statuses() == stays.statuses() == []
+            gone.lose()
+            while bridge.turns.next():
+                pass
+            gc.collect()  # an error that nobody took would be told now
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    assert stays.statuses() == [200]
+    assert gone.statuses() == []
+    assert logs == []
+    assert events == []
 
 
 # --- Number ----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from twisted.internet.task import Clock as TwistedClock
 
 from bridge.base.time import ManualClock
-from bridge.services.onvif.warming import BETWEEN_ROUNDS_S, BETWEEN_SLICES_S, SLICE_NS, Warming
+from bridge.services.onvif.slices import SLICE_NS
+from bridge.services.onvif.warming import BETWEEN_ROUNDS_S, BETWEEN_SLICES_S, Warming
 from tests.services.onvif.bridge_setting import ADMIN, Bridge
 
 
