@@ -38,16 +38,10 @@ class Encoder:
         self._writers: dict[int, _Write] = {}
         self._kept: list[Any] = []  # the types themselves: ids are unique only while their objects live
 
-    def element(self, name: str, type_: Any) -> Callable[[Any], str]:
-        """The writer of a whole element of that QName and type. It raises LocalProtocolError that names the path."""
+    def element(self, name: str, type_: Any) -> Callable[[Any, list[str]], None]:
+        """What appends a whole element of that QName and type. It raises LocalProtocolError that names the path."""
         tag, write = self._tag(name), self._writer(type_)
-
-        def encode(value: Any) -> str:
-            out: list[str] = []
-            write(tag, value, out)
-            return "".join(out)
-
-        return encode
+        return lambda value, out: write(tag, value, out)
 
     def render(self, type_: Any, value: Any) -> Rendered:
         """Attributes and content of any element of that type, to keep and splice in later."""

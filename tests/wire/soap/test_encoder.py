@@ -3,6 +3,7 @@
 import copy
 import datetime as dt
 import time
+from collections.abc import Callable
 from typing import Any
 
 import isodate
@@ -105,8 +106,18 @@ URI = {
 }
 
 
-def encode(value: Any) -> str:
-    return operation("media", "GetStreamUri").encode(value)
+def encoder(service: str, name: str) -> Callable[[Any], str]:
+    """Value -> text of the operation's answer."""
+
+    def encode(value: Any) -> str:
+        out: list[str] = []
+        operation(service, name).write(value, out)
+        return "".join(out)
+
+    return encode
+
+
+encode = encoder("media", "GetStreamUri")
 
 
 def test_a_plain_answer() -> None:
@@ -138,20 +149,20 @@ def test_mistakes_name_their_path(value: Any, message: str) -> None:
 
 
 def test_mistakes_in_attributes_lists_and_values() -> None:
-    profiles = operation("media", "GetProfiles").encode
+    profiles = encoder("media", "GetProfiles")
     with pytest.raises(LocalProtocolError, match="trt:Profiles/@token is required"):
         profiles({"Profiles": [{"Name": "a"}]})
     with pytest.raises(LocalProtocolError, match="trt:Profiles: expected a list, got dict"):
         profiles({"Profiles": {"token": "a", "Name": "a"}})
-    summary = operation("search", "GetRecordingSummary").encode
+    summary = encoder("search", "GetRecordingSummary")
     times = {"DataFrom": 5, "DataUntil": 6}
     with pytest.raises(LocalProtocolError, match="tt:DataFrom: 5 does not suit its type"):
         summary({"Summary": {**times, "NumberRecordings": 0}})
 
 
 def test_empty_lists_are_left_out() -> None:
-    assert operation("media", "GetProfiles").encode({}) == "<trt:GetProfilesResponse></trt:GetProfilesResponse>"
-    assert operation("media", "GetProfiles").encode({"Profiles": []}).count("<") == 2
+    assert encoder("media", "GetProfiles")({}) == "<trt:GetProfilesResponse></trt:GetProfilesResponse>"
+    assert encoder("media", "GetProfiles")({"Profiles": []}).count("<") == 2
 
 
 @pytest.mark.parametrize(
@@ -183,7 +194,7 @@ def profile(number: int) -> dict[str, Any]:
 def test_kept_parts_read_the_same() -> None:
     schemas, _ = all_services()
     kept = schemas.render("media", f"{TT}Profile", profile(1))
-    many, one = operation("media", "GetProfiles").encode, operation("media", "GetProfile").encode
+    many, one = encoder("media", "GetProfiles"), encoder("media", "GetProfile")
     assert many({"Profiles": [kept, profile(2)]}) == many({"Profiles": [profile(1), profile(2)]})
     assert one({"Profile": kept}) == one({"Profile": profile(1)})
     assert isinstance(kept, Rendered)
@@ -209,7 +220,7 @@ def test_a_thousand_kept_profiles_cost_next_to_nothing() -> None:
 def test_wildcards_take_elements_and_rendered_text() -> None:
     schemas, _ = all_services()
     element = etree.fromstring('<x xmlns="urn:x"/>')
-    services = operation("device", "GetServices").encode
+    services = encoder("device", "GetServices")
     row = {"Namespace": "n", "XAddr": "x", "Version": {"Major": 1, "Minor": 2}}
     text = services({"Service": [{**row, "Capabilities": {"_value_1": element}}]})
     assert '<tds:Capabilities><x xmlns="urn:x"/></tds:Capabilities>' in text
