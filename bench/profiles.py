@@ -82,6 +82,7 @@ def _renew(catalogue: Catalogue, count: int) -> None:
     catalogue.replace(fresh)
     for hub, known in zip(hubs, tracks, strict=True):
         hub.tracks = known
+    gc.collect()  # what the cameras before left is no request's to collect
 
 
 def _camera(camera_id: str, name: str) -> Camera:
