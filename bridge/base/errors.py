@@ -26,3 +26,16 @@ class LocalProtocolError(BridgeError):
 
 class ConfigurationError(BridgeError):
     """The configuration cannot be used as it stands."""
+
+
+class DamagedError(BridgeError):
+    """Stored bytes break their own format: the text names the field, what stands there and what was expected.
+
+    `offset` is where, in the bytes that were read, or -1; whoever knows the file names it in front.
+    """
+
+    def __init__(self, message: str, *, offset: int = -1, clause: str = "") -> None:
+        place = f"{message}, at byte {offset}" if offset >= 0 else message
+        super().__init__(f"{place} ({clause})" if clause else place)
+        self.offset = offset
+        self.clause = clause

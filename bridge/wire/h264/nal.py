@@ -51,6 +51,7 @@ class Sps:
     constraints: the byte between profile_idc and level_idc
     width, height: luma samples after cropping
     frame_rate: of pictures (two fields each); None when the VUI does not say it
+    chroma_format_idc: 1 for 4:2:0
     """
 
     profile_idc: int
@@ -59,6 +60,9 @@ class Sps:
     width: int
     height: int
     frame_rate: Fraction | None
+    chroma_format_idc: int = 1
+    bit_depth_luma: int = 8
+    bit_depth_chroma: int = 8
 
 
 # By the first byte of a NAL unit.
@@ -94,11 +98,12 @@ def parse_sps(nal: bytes) -> Sps:
     reader = BitReader(unescape(nal), name="H.264 SPS", first_byte=HEADER_BYTES)
     profile_idc, constraints, level_idc = reader.bits(8), reader.bits(8), reader.bits(8)
     reader.ue_up_to(31, "seq_parameter_set_id")
-    chroma_format_idc, separate_planes = 1, False
+    chroma_format_idc, separate_planes, bit_depths = 1, False, (8, 8)
     if profile_idc in _HIGH_PROFILES:
         chroma_format_idc = reader.ue_up_to(3, "chroma_format_idc")
         separate_planes = chroma_format_idc == _CHROMA_444 and reader.flag()
-        _skip_depths_and_scaling(reader, chroma_format_idc)
+        bit_depths = 8 + reader.ue(), 8 + reader.ue()
+        _skip_scaling(reader, chroma_format_idc)
     _skip_order_count(reader)
     reader.ue()  # max_num_ref_frames
     reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
@@ -118,12 +123,11 @@ def parse_sps(nal: bytes) -> Sps:
     height = 16 * map_units * (1 if frames_only else 2) - unit_y * (top + bottom)
     if width <= 0 or height <= 0:
         raise RemoteProtocolError(f"H.264 SPS: {width}x{height} after cropping", clause="H.264 7.4.2.1.1")
-    return Sps(profile_idc, constraints, level_idc, width, height, _frame_rate(reader))
+    rate = _frame_rate(reader)
+    return Sps(profile_idc, constraints, level_idc, width, height, rate, chroma_format_idc, *bit_depths)
 
 
-def _skip_depths_and_scaling(reader: BitReader, chroma_format_idc: int) -> None:
-    reader.ue()  # bit_depth_luma_minus8
-    reader.ue()  # bit_depth_chroma_minus8
+def _skip_scaling(reader: BitReader, chroma_format_idc: int) -> None:
     reader.skip(1)  # qpprime_y_zero_transform_bypass_flag
     if not reader.flag():
         return

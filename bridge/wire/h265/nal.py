@@ -24,6 +24,9 @@ class NalType(enum.IntEnum):
     SUFFIX_SEI = 40
 
 
+#: From general_profile_space to general_level_idc.
+PROFILE_TIER_LEVEL_BYTES = 12
+
 #: Types below this one are (slices of) pictures.
 FIRST_NON_VCL_TYPE = 32
 
@@ -51,6 +54,9 @@ class Sps:
 
     width, height: luma samples inside the conformance window
     frame_rate: None when the VUI does not say it
+    chroma_format_idc: 1 for 4:2:0
+    sub_layers: temporal layers, at least 1
+    profile_tier_level: the 12 bytes from general_profile_space to general_level_idc (7.3.3), which hvcC repeats
     """
 
     profile_idc: int
@@ -59,6 +65,12 @@ class Sps:
     width: int
     height: int
     frame_rate: Fraction | None
+    chroma_format_idc: int
+    bit_depth_luma: int
+    bit_depth_chroma: int
+    sub_layers: int
+    sub_layers_nested: bool
+    profile_tier_level: bytes
 
 
 # By the first byte of a NAL unit.
@@ -91,10 +103,11 @@ def parse_sps(nal: bytes) -> Sps:
     """Sequence parameter set (7.3.2.2), NAL header included. Raises RemoteProtocolError."""
     if nal_type(nal) != NalType.SPS:
         raise RemoteProtocolError(f"NAL unit type {nal_type(nal)} is no sequence parameter set", clause="H.265 7.4.2.2")
-    reader = BitReader(unescape(nal), name="H.265 SPS", first_byte=HEADER_BYTES)
+    rbsp = unescape(nal)
+    reader = BitReader(rbsp, name="H.265 SPS", first_byte=HEADER_BYTES)
     reader.skip(4)  # sps_video_parameter_set_id
     sub_layers = reader.bits(3)  # minus 1
-    reader.skip(1)  # sps_temporal_id_nesting_flag
+    nested = reader.flag()
     profile_idc, tier, level_idc = _profile_tier_level(reader, sub_layers)
     reader.ue_up_to(15, "sps_seq_parameter_set_id")
     chroma_format_idc = reader.ue_up_to(3, "chroma_format_idc")
@@ -108,7 +121,12 @@ def parse_sps(nal: bytes) -> Sps:
         height -= (2 if chroma_array_type == 1 else 1) * (top + bottom)
     if width <= 0 or height <= 0:
         raise RemoteProtocolError(f"H.265 SPS: {width}x{height} after cropping", clause="H.265 7.4.3.2.1")
-    return Sps(profile_idc, tier, level_idc, width, height, _sps_frame_rate(reader, sub_layers))
+    luma, chroma, rate = _depths_and_frame_rate(reader, sub_layers)
+    general = rbsp[HEADER_BYTES + 1 : HEADER_BYTES + 1 + PROFILE_TIER_LEVEL_BYTES]
+    return Sps(
+        *(profile_idc, tier, level_idc, width, height, rate),
+        *(chroma_format_idc, luma, chroma, sub_layers + 1, nested, general),
+    )
 
 
 def parse_vps_frame_rate(nal: bytes) -> Fraction | None:
@@ -148,11 +166,12 @@ def _skip_sub_layer_ordering(reader: BitReader, sub_layers: int) -> None:
         reader.ue()
 
 
-def _sps_frame_rate(reader: BitReader, sub_layers: int) -> Fraction | None:
-    """The rest of the SPS up to the clock in its VUI (E.2.1). What is damaged there means only "not said"."""
+def _depths_and_frame_rate(reader: BitReader, sub_layers: int) -> tuple[int, int, Fraction | None]:
+    """Bit depths of luma and chroma, and the clock in the VUI (E.2.1). What is damaged there means only "not said"."""
+    luma = chroma = 8
     try:
-        reader.ue()  # bit_depth_luma_minus8
-        reader.ue()  # bit_depth_chroma_minus8
+        luma += reader.ue()  # bit_depth_luma_minus8
+        chroma += reader.ue()  # bit_depth_chroma_minus8
         order_bits = reader.ue_up_to(12, "log2_max_pic_order_cnt_lsb_minus4") + 4
         _skip_sub_layer_ordering(reader, sub_layers)
         for _ in range(6):  # block sizes and transform depths
@@ -169,9 +188,9 @@ def _sps_frame_rate(reader: BitReader, sub_layers: int) -> Fraction | None:
         if reader.flag():  # long_term_ref_pics_present_flag
             reader.skip((order_bits + 1) * reader.ue_up_to(_MAX_LONG_TERM_REFERENCES, "num_long_term_ref_pics_sps"))
         reader.skip(2)  # sps_temporal_mvp_enabled_flag, strong_intra_smoothing_enabled_flag
-        return _vui_frame_rate(reader) if reader.flag() else None
+        return luma, chroma, _vui_frame_rate(reader) if reader.flag() else None
     except RemoteProtocolError:
-        return None
+        return luma, chroma, None
 
 
 def _skip_scaling_lists(reader: BitReader) -> None:
