@@ -20,7 +20,11 @@ TESTED_ELSEWHERE = {
     "bridge/services/rtsp/live.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/viewer.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/system/audit.py": "a Protocol alone: tests/system/test_audit_log.py tests what keeps it",
-    "bridge/system/migrations/": "run as a whole by tests/system/test_database.py",
+    "bridge/store/backend.py": "driven by tests/store/test_database.py",
+    "bridge/store/migrations/": "run as a whole by tests/store/test_schema.py",
+    "bridge/store/rows.py": "values without behaviour: tests/store/test_index.py",
+    "bridge/store/sqlite.py": "driven by tests/store/test_database.py",
+    "bridge/system/migrations/": "run as a whole by tests/system/test_schema.py",
 }
 
 # Test files without code of their name, and why.

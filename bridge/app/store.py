@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.base.errors import BridgeError
+from bridge.store.database import Database
 from bridge.system.audit_log import AuditLog
 from bridge.system.config import Config
-from bridge.system.database import Database, open_database
+from bridge.system.database import open_database
 from bridge.system.identity import Identity, identity_of
 from bridge.system.secrets import open_vault
 from bridge.system.stored_cameras import AllCameras, StoredCameras

@@ -105,10 +105,10 @@ def cameras_remove(
 def _cameras_at_rest(config: "Config") -> list[dict[str, object]]:
     """What is known without the service: which cameras there are."""
     from bridge.system.control import describe_stream
-    from bridge.system.database import DATABASE_FILE
+    from bridge.system.database import is_there
 
     cameras = config.cameras
-    if (config.data / DATABASE_FILE).exists():
+    if is_there(config.data):
         with open_stored_cameras(config) as stored:
             together = stored.with_file(config.cameras)
         cameras = together.cameras

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from bridge.cli.terminal import WRONG, LogFormat, LogLevel, fail, note
 
 if TYPE_CHECKING:
+    from bridge.store.database import Database
     from bridge.system.config import Config
-    from bridge.system.database import Database
     from bridge.system.stored_cameras import StoredCameras
     from bridge.system.users import Users
 
@@ -51,11 +51,11 @@ def open_config_database(config: "Config") -> "Iterator[Database]":
 @contextmanager
 def open_users(config: "Config", *, make: bool = True) -> "Iterator[Users]":
     """make: whether the database is made where there is none (a list makes nothing)."""
-    from bridge.system.database import DATABASE_FILE
+    from bridge.system.database import is_there
     from bridge.system.secrets import open_vault
     from bridge.system.users import Users
 
-    if not make and not (config.data / DATABASE_FILE).exists():
+    if not make and not is_there(config.data):
         yield Users(config.users, None, None)
         return
     with open_config_database(config) as database:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from bridge.base.time import UtcNs
+from bridge.store.backend import DatabaseUnusableError
+from bridge.store.database import Database
 from bridge.system import schema
-from bridge.system.database import Database, DatabaseUnusableError
 
 FIELD_LIMIT = 256
 TRIM_EVERY_ROWS = 1_000

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from bridge.store.database import Database
 from bridge.system import schema
-from bridge.system.database import Database
 from bridge.system.secrets import SecretsError, Vault
 
 
@@ -55,7 +55,7 @@ def identity_of(database: Database, vault: Vault) -> Identity:
     try:
         opened = {name: vault.open(value) for name, value in kept.items()}
     except SecretsError as error:
-        raise SecretsError(f"{database.path} was {error}") from None
+        raise SecretsError(f"{database.place} was {error}") from None
     return Identity(
         uuid.UUID(opened["device_uuid"]),
         opened["serial"],

@@ -40,7 +40,12 @@ cameras = Table(
 identity = Table(
     "identity",
     metadata,
-    Column("name", Text, primary_key=True, comment="device_uuid, serial, nonce_key, recorder_uuid or signing_key; at the first start"),
+    Column(
+        "name",
+        Text,
+        primary_key=True,
+        comment="device_uuid, serial, nonce_key, recorder_uuid or signing_key; at the first start",
+    ),
     Column("value", LargeBinary, nullable=False, comment="sealed text; never changes"),
     comment="who this device is; clients and their licences hold on to it",
 )

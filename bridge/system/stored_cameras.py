@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from bridge.base.errors import BridgeError
 from bridge.base.time import UtcNs
+from bridge.store.database import Database
 from bridge.system import schema
 from bridge.system.config import CameraConfig
 from bridge.system.config_load import FaultyConfigurationError, read_camera
-from bridge.system.database import Database
 from bridge.system.secrets import SecretsError, Vault
 
 

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from bridge.base.errors import BridgeError
 from bridge.base.time import UtcNs
+from bridge.store.database import Database
 from bridge.system import schema
 from bridge.system.access import Principal
 from bridge.system.config import UserConfig
 from bridge.system.config_load import FaultyConfigurationError, read_user
-from bridge.system.database import Database
 from bridge.system.secrets import SecretsError, Vault
 
 

@@ -1,0 +1,19 @@
+"""The media database (docs/design/store.md): what was recorded, whole after any crash. Knows no Twisted and no clock.
+
+What lies on a storage:
+layout          folders, names, and the small JSON files
+format          the private boxes of a segment
+decode_times    decode times for what came without
+sample_index    where the samples of a segment lie and when they were taken
+segment_writer  appends fragments, finishes segments
+walk            reads a segment box by box, without its samples
+segment_reader  gives samples back as they came
+chain           what was written and deleted, entry by entry, signed
+verify          what was changed in a segment
+recovery        after a start: finishes what a crash left open
+
+Where it is found:
+database        a database of ours: migrations, one writer; backend, sqlite: what it lies on
+schema          the tables of index.db; migrations: how they came about
+rows            rows as values
+"""
