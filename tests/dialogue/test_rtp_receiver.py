@@ -380,7 +380,7 @@ def test_no_bytes_raise(packets, reorder):
 @settings(max_examples=60)
 @given(data=st.data())
 def test_runs_of_fragments_are_what_single_packets_are(codec, data):
-    """Frames taken in runs give the units and counts that the same packets give one by one; lost, however cut."""
+    """Frames taken in runs give the units and counts that the same packets give one by one; lost, spoilt, cut."""
     head = {Codec.H264: b"\x65", Codec.H265: b"\x26\x01"}[codec]
     sizes = data.draw(st.lists(st.integers(1, 400), min_size=1, max_size=6))
     pieces = packetize_of(codec)
@@ -392,13 +392,16 @@ def test_runs_of_fragments_are_what_single_packets_are(codec, data):
             packets.append(rtp.pack_header(96, sequence & 0xFFFF, number * 3600, SSRC, marker=marker) + payload)
             sequence += 1
     lost = data.draw(st.sets(st.integers(0, len(packets) - 1), max_size=3))
-    kept = [packet for number, packet in enumerate(packets) if number not in lost]
-    stream = b"".join(b"$\2" + len(packet).to_bytes(2, "big") + packet for packet in kept)
+    kept = [bytearray(packet) for number, packet in enumerate(packets) if number not in lost]
+    for number in data.draw(st.sets(st.integers(0, max(0, len(kept) - 1)), max_size=3)) if kept else ():
+        # Any byte of the headers, the fragment's as well.
+        kept[number][data.draw(st.integers(0, 14)) % len(kept[number])] ^= data.draw(st.integers(1, 255))
+    stream = framed(kept)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=4)) | {0, len(stream)})
 
     singly, in_runs = Camera(track=Track(codec, 90000)), Camera(track=Track(codec, 90000))
     for packet in kept:
-        singly.push(packet, wait_ns=0)
+        singly.push(bytes(packet), wait_ns=0)
     reader = Reader(
         lambda message: None,
         lambda channel, packet: in_runs.receiver.push(packet, MonotonicNs(0)),
@@ -418,6 +421,26 @@ def packetize_of(codec):
 
 def vars_of(statistics):
     return statistics.packets, statistics.octets, statistics.lost, statistics.late
+
+
+def framed(packets):
+    return b"".join(b"$\2" + len(packet).to_bytes(2, "big") + packet for packet in packets)
+
+
+def test_a_run_ends_with_the_receiver():
+    """Whoever is told of a unit may close the connection; what follows in the same chunk is nobody's."""
+    units = []
+
+    def sink(*unit):
+        units.append(unit)
+        receiver.end()
+
+    receiver = RtpReceiver(TRACK, sink)
+    camera = Camera()
+    receiver.push(memoryview(camera.packet(marker=False)), MonotonicNs(0))
+    frames = framed([camera.packet() for _ in range(3)])
+    assert receiver.take_run(memoryview(frames), 0, MonotonicNs(0)) == len(frames) // 3
+    assert len(units) == 1
 
 
 def test_a_run_ends_at_the_bound_of_a_unit():
