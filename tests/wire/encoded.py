@@ -5,6 +5,7 @@ import functools
 import random
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import NamedTuple
 
 import av
 
@@ -21,7 +22,15 @@ _OPTIONS = {
 }
 
 
-@functools.cache
+class Picture(NamedTuple):
+    """An encoded picture: presentation and decode time in pictures, and its NAL units."""
+
+    pts: int
+    dts: int
+    key: bool
+    parts: tuple[bytes, ...]
+
+
 def video(
     encoder: str,
     width: int = 320,
@@ -31,20 +40,37 @@ def video(
     options: tuple[tuple[str, str], ...] = (),
 ) -> tuple[tuple[bytes, ...], ...]:
     """Access units as tuples of NAL units, in decoding order, parameter sets in band."""
+    return tuple(picture.parts for picture in pictures(encoder, width, height, rate, frames, options))
+
+
+@functools.cache
+def pictures(
+    encoder: str,
+    width: int = 320,
+    height: int = 240,
+    rate: Fraction = Fraction(25),
+    frames: int = 12,
+    options: tuple[tuple[str, str], ...] = (),
+    b_frames: int = 0,
+) -> tuple[Picture, ...]:
+    """Pictures in decoding order, parameter sets in band; b_frames: how many of them in a row."""
     context = av.CodecContext.create(encoder, "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.framerate, context.time_base, context.gop_size = rate, 1 / rate, 10
     context.options = {**_OPTIONS[encoder], **dict(options)}
-    units = []
+    if b_frames:
+        context.options = {name: value for name, value in context.options.items() if name != "tune"}
+        context.max_b_frames = b_frames
+    packets = []
     for index in range(frames):
         frame = av.VideoFrame(width, height, "yuv420p")
         for plane in frame.planes:
             noise = random.Random(index).randbytes(4096)
             plane.update((noise * (plane.buffer_size // 4096 + 1))[: plane.buffer_size])
         frame.pts = index
-        units += [annexb.split(bytes(packet)) for packet in context.encode(frame)]
-    units += [annexb.split(bytes(packet)) for packet in context.encode(None)]
-    return tuple(units)
+        packets += context.encode(frame)
+    packets += context.encode(None)
+    return tuple(Picture(it.pts, it.dts, it.is_keyframe, annexb.split(bytes(it))) for it in packets)
 
 
 def decoded_sizes(decoder: str, units: Iterable[tuple[bytes, ...]]) -> list[tuple[int, int]]:
