@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from bridge.base.media import Medium
 from tests.interop.conftest import needs
 from tests.wire.mp4 import files
 from tests.wire.mp4.test_ffmpeg import FILES
+from tests.wire.mp4.test_plain import plain_file
 
 pytestmark = pytest.mark.interop
 
@@ -32,10 +34,13 @@ def played(file: Path, branch: str) -> bytes:
     return shown
 
 
+@pytest.mark.parametrize("written", [files.fragmented, plain_file])
 @pytest.mark.parametrize("tracks", CHOSEN.values(), ids=CHOSEN.keys())
-def test_gstreamer_plays_fragmented_files(tracks: list[files.Samples], tmp_path: Path) -> None:
+def test_gstreamer_plays(
+    tracks: list[files.Samples], written: Callable[[list[files.Samples]], bytes], tmp_path: Path
+) -> None:
     file = tmp_path / "recorded.mp4"
-    file.write_bytes(files.fragmented(tracks))
+    file.write_bytes(written(tracks))
     for samples in tracks:
         if samples.track.medium is Medium.VIDEO:
             shown = played(file, "video_0 ! decodebin ! videoconvert ! video/x-raw,format=GRAY8")

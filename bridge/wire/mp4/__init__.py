@@ -5,6 +5,7 @@ entries        what a track holds: `avc1`, `hvc1`, `mp4a`, `ulaw`, `alaw` <-> `T
 init           the head of a fragmented file: `ftyp` and `moov`
 fragment       `prft`, `moof` and the head of `mdat`
 random_access  `mfra`: where decoding may start, at the end of a file
+plain          a file without fragments: its `moov` comes last
 
 Any bytes give a value or DamagedError. Offsets in errors count from the beginning of the bytes that were given.
 """

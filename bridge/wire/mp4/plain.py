@@ -1,0 +1,148 @@
+"""A plain file, without fragments: `ftyp`, one `mdat` with all samples, and the `moov` with their tables last.
+
+ISO/IEC 14496-12 8.6 and 8.7. For exports: who writes one streams the samples and keeps a few numbers of each. The
+length of `mdat` is known only then: its header, of 64 bits, is written a second time.
+"""
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from operator import sub
+
+from bridge.base.media import Medium, Track
+from bridge.wire.mp4.boxes import box, full_box
+from bridge.wire.mp4.init import MOVIE_TIMESCALE, movie_header, trak
+
+#: `iso4` stands for signed composition offsets; old players look for `mp42`.
+FTYP = box(b"ftyp", b"mp42", bytes(4), b"mp42iso4")
+
+MDAT_HEADER_BYTES = 16
+
+_MDAT = struct.Struct("!I4sQ")
+_COUNT = struct.Struct("!I")
+_SIZES = struct.Struct("!II")
+_EDIT = struct.Struct("!QqI")
+_EMPTY = -1
+_NORMAL_SPEED = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTrack:
+    """A track and its samples, at least one, column by column in decoding order. Times in the track's clock rate.
+
+    decode_times: rising; the first may be anything
+    end:          decode time at which the last sample ends
+    offsets:      composition offsets (presentation minus decode time), signed
+    sizes:        in bytes
+    at:           where each sample lies in the file
+    keys:         not 0 where decoding may start at the sample; not asked of sound
+    starts_at:    presentation time of this track at which the presentation starts. Samples before it are there for
+                  decoders and not shown; where it lies before all samples, the track starts that much later
+    """
+
+    track: Track
+    decode_times: Sequence[int]
+    end: int
+    offsets: Sequence[int]
+    sizes: Sequence[int]
+    at: Sequence[int]
+    keys: Sequence[int]
+    starts_at: int
+
+    def __post_init__(self) -> None:
+        count = len(self.decode_times)
+        if not count or any(len(column) != count for column in (self.offsets, self.sizes, self.at, self.keys)):
+            raise ValueError(f"a track of {count} samples with columns of another length, or none")
+
+
+def mdat_header(size_bytes: int) -> bytes:
+    """The header of an `mdat` with so many bytes of samples: always of MDAT_HEADER_BYTES, to be written over."""
+    return _MDAT.pack(1, b"mdat", MDAT_HEADER_BYTES + size_bytes)
+
+
+def moov(tracks: Sequence[PlainTrack]) -> bytes:
+    """The `moov` of these tracks.
+
+    Raises ValueError for a track of which nothing is shown, and OverflowError for a number that has no room in its
+    table: a sample that lasts 2^32 ticks (13 hours of video).
+    """
+    traks = []
+    longest = 0
+    for number, plain in enumerate(tracks, 1):
+        edits, duration = _edits(plain)
+        media_duration = plain.end - plain.decode_times[0]
+        traks.append(
+            trak(plain.track, number, _tables(plain), duration=duration, media_duration=media_duration, edits=edits)
+        )
+        longest = max(longest, duration)
+    return box(b"moov", movie_header(longest, len(tracks)), *traks)
+
+
+def _edits(plain: PlainTrack) -> tuple[bytes, int]:
+    """(`edts`, how long the track is shown, in MOVIE_TIMESCALE), 8.6.5 and 8.6.6."""
+    rate, times = plain.track.clock_rate, plain.decode_times
+    shown_at = [time + offset for time, offset in zip(times, plain.offsets, strict=True)]
+    first, until = min(shown_at), max(shown_at) + plain.end - times[-1]
+    if plain.starts_at >= until:
+        raise ValueError(f"the presentation starts at {plain.starts_at}, behind the end of a track at {until}")
+    begin = max(first, plain.starts_at)
+    delay = (begin - plain.starts_at) * MOVIE_TIMESCALE // rate
+    # Rounded up: a player drops the last sample when it ends behind its edit.
+    length = -((begin - until) * MOVIE_TIMESCALE // rate)
+    entries = [_EDIT.pack(delay, _EMPTY, _NORMAL_SPEED)] if delay else []
+    # Decode times of the file begin with 0.
+    entries.append(_EDIT.pack(length, begin - times[0], _NORMAL_SPEED))
+    return box(b"edts", full_box(b"elst", 1, 0, _COUNT.pack(len(entries)), *entries)), delay + length
+
+
+def _tables(plain: PlainTrack) -> bytes:
+    """What stands behind `stsd` in `stbl`."""
+    times = plain.decode_times
+    durations = map(sub, [*times[1:], plain.end], times)
+    tables = [full_box(b"stts", 0, 0, *_run_lengths(durations, "I"))]
+    if any(plain.offsets):
+        tables.append(full_box(b"ctts", 1, 0, *_run_lengths(plain.offsets, "i")))
+    if plain.track.medium is Medium.VIDEO and not all(plain.keys):
+        keys = array("I", [number for number, key in enumerate(plain.keys, 1) if key])
+        tables.append(full_box(b"stss", 0, 0, _COUNT.pack(len(keys)), _big_endian(keys)))
+    places, counts = _chunks(plain)
+    # A row of stsc: from this chunk on, so many samples, by sample entry 1.
+    rows = array("I")
+    for chunk, (before, count) in enumerate(pairwise([0, *counts]), 1):
+        if count != before:
+            rows.extend((chunk, count, 1))
+    tables += [
+        full_box(b"stsc", 0, 0, _COUNT.pack(len(rows) // 3), _big_endian(rows)),
+        full_box(b"stsz", 0, 0, _SIZES.pack(0, len(plain.sizes)), _big_endian(array("I", plain.sizes))),
+        full_box(b"co64", 0, 0, _COUNT.pack(len(places)), _big_endian(places)),
+    ]
+    return b"".join(tables)
+
+
+def _run_lengths(numbers: Iterable[int], code: str) -> tuple[bytes, bytes]:
+    """(how many rows, rows of count and number) as `stts` and `ctts` have them; code: of `array`, for the number."""
+    rows = array(code)
+    for number, same in groupby(numbers):
+        rows.extend((sum(1 for _ in same), number))
+    return _COUNT.pack(len(rows) // 2), _big_endian(rows)
+
+
+def _chunks(plain: PlainTrack) -> tuple["array[int]", list[int]]:
+    """(where each chunk lies, samples in each); a chunk holds what lies one behind the other (8.7.4)."""
+    places, counts, behind = array("Q"), [], -1
+    for place, size in zip(plain.at, plain.sizes, strict=True):
+        if place != behind:
+            places.append(place)
+            counts.append(0)
+        counts[-1] += 1
+        behind = place + size
+    return places, counts
+
+
+def _big_endian(numbers: "array[int]") -> bytes:
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers.tobytes()
