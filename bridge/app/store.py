@@ -46,7 +46,7 @@ class Store:
 
 def open_store(config: Config) -> Store:
     """Raises DataInUseError, DatabaseUnusableError, SecretsError."""
-    database = open_database(config.data)
+    database = open_database(config.data, config.database.get_secret_value())
     try:
         lock = _lock(config.data)
         vault = open_vault(config.data)

@@ -108,7 +108,7 @@ def _cameras_at_rest(config: "Config") -> list[dict[str, object]]:
     from bridge.system.database import is_there
 
     cameras = config.cameras
-    if is_there(config.data):
+    if is_there(config.data, config.database.get_secret_value()):
         with open_stored_cameras(config) as stored:
             together = stored.with_file(config.cameras)
         cameras = together.cameras

@@ -41,7 +41,7 @@ def open_config_database(config: "Config") -> "Iterator[Database]":
     """config.db, made where there is none."""
     from bridge.system.database import open_database
 
-    database = open_database(config.data)
+    database = open_database(config.data, config.database.get_secret_value())
     try:
         yield database
     finally:
@@ -55,7 +55,7 @@ def open_users(config: "Config", *, make: bool = True) -> "Iterator[Users]":
     from bridge.system.secrets import open_vault
     from bridge.system.users import Users
 
-    if not make and not is_there(config.data):
+    if not make and not is_there(config.data, config.database.get_secret_value()):
         yield Users(config.users, None, None)
         return
     with open_config_database(config) as database:

@@ -13,7 +13,14 @@ verify          what was changed in a segment
 recovery        after a start: finishes what a crash left open
 
 Where it is found:
-database        a database of ours: migrations, one writer; backend, sqlite: what it lies on
+index           which recording and segment lies where; open_index
+  index_changes   what adding and deleting does to it
+  oldest          what retention may delete
+serials         stretches of serials
+rows            the index's rows as values
+gaps            when there is footage, when none
+overlay         which of several segments is shown
 schema          the tables of index.db; migrations: how they came about
-rows            rows as values
+database        a database of ours: migrations, one writer
+  backend         what it lies on: sqlite, postgres
 """

@@ -169,12 +169,27 @@ def _runs_of_posts(batch: "list[_Posted | _Asked]") -> Iterator[tuple[sa.Insert,
     yield from by_statement.values()
 
 
-def open_database(data: Path, kind: DatabaseKind) -> Database:
-    """In `data`, made and migrated when needed; safe when two processes come at once. Raises DatabaseUnusableError."""
-    backend = SqliteFile(data, kind)
+def open_database(data: Path, kind: DatabaseKind, address: str = "") -> Database:
+    """Made and migrated when needed; safe when two processes come at once. Raises DatabaseUnusableError.
+
+    address: "": SQLite in `data`; else `postgresql://user:password@host/name`
+    """
+    backend = _backend(data, kind, address)
     try:
         bring_to_head(backend, kind)
     except BaseException:
         backend.engine.dispose()
         raise
     return Database(backend, kind.name)
+
+
+def _backend(data: Path, kind: DatabaseKind, address: str) -> Backend:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)  # keys and certificates lie there in any case
+    except OSError as error:
+        raise DatabaseUnusableError(f"{data} cannot be opened: {error.strerror}") from None
+    if not address:
+        return SqliteFile(data, kind)
+    from bridge.store.postgres import PostgresSchema  # its driver is loaded only where it is used
+
+    return PostgresSchema(address, kind)

@@ -85,9 +85,9 @@ _RUN_OF_SERIAL = (
 )
 
 
-def open_index(data: Path) -> Database:
-    """index.db in `data`, made and migrated when needed. Raises DatabaseUnusableError."""
-    return open_database(data, INDEX)
+def open_index(data: Path, address: str = "") -> Database:
+    """index.db in `data`, or on PostgreSQL at `address`: see `open_database`. Raises DatabaseUnusableError."""
+    return open_database(data, INDEX, address)
 
 
 class MediaIndex:

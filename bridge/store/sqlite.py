@@ -20,13 +20,12 @@ class SqliteFile:
     """Implements bridge.store.backend.Backend."""
 
     def __init__(self, data: Path, kind: DatabaseKind) -> None:
-        """`data`/`kind`.db, made private when there is none. Raises DatabaseUnusableError."""
+        """`data`/`kind`.db, made private when there is none; the folder is there. Raises DatabaseUnusableError."""
         self.path = data / kind.file_name
         self.place = str(self.path)
         self._lock_path = data / f".{kind.file_name}.lock"
         self._read_through = kind.precious
         try:
-            data.mkdir(mode=0o700, parents=True, exist_ok=True)
             # SQLite gives its -wal and -shm files the rights of the database.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:

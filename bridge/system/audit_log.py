@@ -70,5 +70,5 @@ class AuditLog:
 
 
 def _storable(text: str) -> str:
-    """Cut, and without lone surrogates, which SQLite cannot hold."""
-    return text[:FIELD_LIMIT].encode("utf-8", "replace").decode()
+    """Cut, and without lone surrogates, which SQLite cannot hold, and NUL, which PostgreSQL cannot."""
+    return text[:FIELD_LIMIT].encode("utf-8", "replace").decode().replace("\0", "?")

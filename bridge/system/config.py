@@ -29,6 +29,7 @@ from bridge.system import config_values as values
 from bridge.system.access import Action, Grant, Principal, Role
 from bridge.system.camera_url import parse_camera_url
 from bridge.system.config_values import ExpectedError
+from bridge.system.database_address import parse_database_address
 from bridge.wire.rtsp.url import RtspUrl
 
 DOORS = ("onvif", "onvif_tls", "rtsp", "rtsps", "http", "https")
@@ -164,6 +165,12 @@ def _camera_url(value: object, info: ValidationInfo) -> RtspUrl:
     return parse_camera_url(value, _reading(info).environ)
 
 
+def _database_address(value: object, info: ValidationInfo) -> SecretStr:
+    if not isinstance(value, str):
+        raise ExpectedError('"" or an address in quotes such as postgresql://user:password@host/name')
+    return SecretStr(parse_database_address(value, _reading(info).environ))
+
+
 T = TypeVar("T")
 Several = Annotated[tuple[T, ...], Field(strict=False)]
 """A TOML array. Models are strict (no "580" for 580), but an array may become a tuple."""
@@ -191,6 +198,7 @@ CameraPattern = Annotated[
 Password = Annotated[SecretStr, BeforeValidator(_secret)]
 PasswordOfFile = Annotated[SecretStr, BeforeValidator(_secret_of_file)]
 PasswordHash = Annotated[SecretStr, _from(str, _argon2, "an argon2 hash in quotes")]
+DatabaseAddress = Annotated[SecretStr, BeforeValidator(_database_address)]
 SourceUrl = Annotated[RtspUrl, BeforeValidator(_camera_url)]
 Door = Literal["onvif", "rtsp", "web", "push"]
 
@@ -411,7 +419,7 @@ class Config(Table):
     """The whole file. `data` is absolute; relative paths are relative to the folder of the file."""
 
     data: Path
-    database: str = ""
+    database: DatabaseAddress = SecretStr("")
     bind: Several[Address] = ("0.0.0.0", "::")  # noqa: S104 - every door on every address is the contract's default
     bind_door: BindDoor = BindDoor()
     public: Public = Public()

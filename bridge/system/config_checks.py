@@ -28,7 +28,6 @@ class Broken:
 
 def check(tables: Mapping[str, object]) -> Iterator[Broken]:
     """Every fault that no single key shows."""
-    yield from _database(tables)
     yield from _binds(tables)
     yield from _ports(tables)
     yield from _storages(tables)
@@ -56,14 +55,6 @@ def _text(table: Mapping[str, object], key: str, default: str = "") -> str:
 def _port(table: Mapping[str, object], key: str, default: int = 0) -> int:
     value = table.get(key, default)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535 else 0
-
-
-def _database(tables: Mapping[str, object]) -> Iterator[Broken]:
-    address = _text(tables, "database")
-    if address.startswith(("postgresql://", "postgresql+", "postgres://")):
-        yield Broken(("database",), '"", which is SQLite in data; PostgreSQL comes with a later version')
-    elif address:
-        yield Broken(("database",), '"", which is SQLite in data')
 
 
 def _binds(tables: Mapping[str, object]) -> Iterator[Broken]:

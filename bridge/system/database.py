@@ -1,4 +1,7 @@
-"""config.db: users, cameras, identity, audit. Nothing else knows what it holds, so each commit is synced."""
+"""config.db, or the schema onb_config: users, cameras, identity, audit.
+
+Nothing else knows what it holds, so each commit is synced.
+"""
 
 from pathlib import Path
 
@@ -11,11 +14,11 @@ CONFIG = DatabaseKind(
 )
 
 
-def open_database(data: Path) -> database.Database:
-    """config.db in `data`, made and migrated when needed. Raises DatabaseUnusableError."""
-    return database.open_database(data, CONFIG)
+def open_database(data: Path, address: str = "") -> database.Database:
+    """In `data`, or on PostgreSQL at `address`; made and migrated when needed. Raises DatabaseUnusableError."""
+    return database.open_database(data, CONFIG, address)
 
 
-def is_there(data: Path) -> bool:
-    """Whether there is one: a list makes none."""
-    return (data / CONFIG.file_name).exists()
+def is_there(data: Path, address: str = "") -> bool:
+    """Whether there is one that a list should open: it makes none. On PostgreSQL only opening it would tell."""
+    return bool(address) or (data / CONFIG.file_name).exists()

@@ -38,3 +38,21 @@ def add(index, rows, interval_ns=INTERVAL_NS):
     """All of them, in the order given; one commit for many."""
     for done in [index.submit_segment(row, interval_ns) for row in rows]:
         done.result(30)
+
+
+def ask_everything(index, of, on):
+    """Each question and change that time makes more rows for, once."""
+    index.delete_segments(of, [7, 8, 20])
+    index.segments_between(of, at(100), at(500), 10)
+    index.segment_at(of, at(100))
+    index.next_segment(of, at(100))
+    index.previous_segment(of, at(100))
+    index.segment(of, 9)
+    index.runs(of, at(100), at(500))
+    index.totals(of)
+    index.totals_of_storage(on)
+    index.highest_serial(of)
+    index.highest_serial(of, on)
+    index.chain_head(of, on)
+    index.oldest_of_recording(of, 5, [(at(0), at(300))])
+    index.oldest_of_storage(on, 5, {of: [(at(0), at(300))]})

@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from bridge.store.rows import RecordingRow
-from tests.store.footage import BEGIN, INTERVAL_NS, add, at, minutes, recording, segment, storage
+from tests.store.footage import BEGIN, INTERVAL_NS, add, ask_everything, at, minutes, recording, segment, storage
 
 
 class TestStoragesAndRecordings:
@@ -125,20 +125,7 @@ def test_every_question_is_a_look_up(index, index_database):
     sa.event.listen(engine, "before_cursor_execute", lambda _c, _k, text, values, *_: asked.append((text, values)))
     on, of = storage(index), recording(index)
     add(index, minutes(of, 40, on=on))
-    index.delete_segments(of, [7, 8, 20])
-    index.segments_between(of, at(100), at(500), 10)
-    index.segment_at(of, at(100))
-    index.next_segment(of, at(100))
-    index.previous_segment(of, at(100))
-    index.segment(of, 9)
-    index.runs(of, at(100), at(500))
-    index.totals(of)
-    index.totals_of_storage(on)
-    index.highest_serial(of)
-    index.highest_serial(of, on)
-    index.chain_head(of, on)
-    index.oldest_of_recording(of, 5, [(at(0), at(300))])
-    index.oldest_of_storage(on, 5, {of: [(at(0), at(300))]})
+    ask_everything(index, of, on)
     statements = {text: values for text, values in asked if text.startswith(("SELECT", "UPDATE", "DELETE"))}
     assert len(statements) >= 25
 

@@ -35,13 +35,16 @@ CAMERA_KEYS = (
     "driver, id, name, owner, post_roll, pre_roll, push, record, retention, retention_bytes, schedule, storage, stream,"
     " url"
 )
+DATABASE = '"", which is SQLite in data, or an address such as postgresql://user:password@host/name'
+ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : as %3A, @ as %40, % as %25"
 
 BROKEN = [
     ("data = 5", ["data: 5: expected a path in quotes"]),
     ('colour = "hunter2"', [f"colour: unknown key; known here: {KNOWN}"]),
     ("[port]", ["port: unknown key; did you mean ports?"]),
-    ('database = "postgresql://u:hunter2@h/n"',
-     ['database: "postgresql://***@h/n": expected "", which is SQLite in data; PostgreSQL comes with a later version']),
+    ('database = "mysql://u:hunter2@h/n"', [f'database: "mysql://***@h/n": expected {DATABASE}']),
+    ('database = "postgresql://u:hunter2/x@h/n"', [f'database: "postgresql://***@h/n": expected {DATABASE}{ESCAPES}']),
+    ("database = 5", ['database: 5: expected "" or an address in quotes such as postgresql://user:password@host/name']),
     ('bind = "::"', ["bind: a text: expected a list, [ ... ]"]),
     ("bind = []", ["bind: an empty list: expected at least one address"]),
     ('bind = ["localhost"]',
