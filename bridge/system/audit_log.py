@@ -12,8 +12,8 @@ from bridge.base.time import UtcNs
 from bridge.store.backend import DatabaseUnusableError
 from bridge.store.database import Database
 from bridge.system import schema
+from bridge.system.storable import storable
 
-FIELD_LIMIT = 256
 TRIM_EVERY_ROWS = 1_000
 _INSERT = sa.insert(schema.audit)
 
@@ -32,7 +32,7 @@ class AuditRow:
 
 
 class AuditLog:
-    """Implements bridge.system.audit.Audit. Fields are cut at FIELD_LIMIT characters: peers choose some of them."""
+    """Implements bridge.system.audit.Audit. Fields are cut at TEXT_LIMIT characters: peers choose some of them."""
 
     def __init__(self, database: Database, keep_rows: int) -> None:
         self._database = database
@@ -44,7 +44,7 @@ class AuditLog:
     def __call__(self, principal: str, action: str, object: str, outcome: str, peer: str, utc_ns: int) -> None:  # noqa: A002 - the column's name
         """See bridge.system.audit.Audit."""
         fields = {"principal": principal, "action": action, "object": object, "outcome": outcome, "peer": peer}
-        row = {"utc_ns": utc_ns, **{name: _storable(text) for name, text in fields.items()}}
+        row = {"utc_ns": utc_ns, **{name: storable(text) for name, text in fields.items()}}
         if not self._database.post(_INSERT, row):
             self.dropped += 1
         self._since_trim += 1
@@ -67,8 +67,3 @@ class AuditLog:
             query = query.where(schema.audit.c.id < before_id)
         rows = self._database.read(lambda connection: tuple(connection.execute(query).mappings()))
         return tuple(AuditRow(**row) for row in rows)
-
-
-def _storable(text: str) -> str:
-    """Cut, and without lone surrogates, which SQLite cannot hold, and NUL, which PostgreSQL cannot."""
-    return text[:FIELD_LIMIT].encode("utf-8", "replace").decode().replace("\0", "?")

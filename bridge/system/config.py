@@ -187,7 +187,6 @@ Label = Annotated[
     str,
     _kept("1 to 64 printable characters", lambda text: len(text) <= 64 and text.isprintable() and text.strip() != ""),
 ]
-PathText = Annotated[str, AfterValidator(_path)]
 CameraId = Annotated[str, _kept(CAMERA_ID_RULE, is_camera_id)]
 StreamName = Annotated[str, _kept(STREAM_NAME_RULE, is_stream_name)]
 UserName = Annotated[str, _kept(USER_NAME_RULE, is_user_name)]
@@ -260,11 +259,15 @@ class Discovery(Table):
     enabled: bool = True
 
 
+def _placed(text: str, info: ValidationInfo) -> str:
+    return str((_reading(info).base / _path(text)).absolute()) if text else ""
+
+
 class Storage(Table):
-    """[[recording.storage]]: path "": data/recordings; max_bytes 0: no limit."""
+    """[[recording.storage]]: path "": data/recordings, else absolute; max_bytes 0: no limit."""
 
     name: StreamName = "default"
-    path: PathText = ""
+    path: Annotated[str, AfterValidator(_placed)] = ""
     max_bytes: Size = 0
     min_free_bytes: Size = 2_000_000_000
 
@@ -323,6 +326,8 @@ class Limits(Table):
     login_failures: Count = 10
     login_pause_ns: Wait = Field(default=10 * NS_PER_S, alias="login_pause")
     audit_rows: Count = 100_000
+    event_rows: Count = 1_000_000
+    event_age_ns: Retention | None = Field(default=None, alias="event_age")
 
 
 class GrantConfig(Table):

@@ -1,4 +1,4 @@
-"""config.db, or the schema onb_config: users, cameras, identity, audit.
+"""config.db, or the schema onb_config: users, cameras, identity, audit, evidence locks.
 
 Nothing else knows what it holds, so each commit is synced.
 """

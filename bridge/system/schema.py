@@ -4,9 +4,9 @@ Every column says unit, meaning of null and who writes it. A change here needs a
 a test holds the two together. Times are nanoseconds since 1970 UTC.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, Uuid
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration that this schema is the result of."""
 
 metadata = MetaData()
@@ -63,4 +63,19 @@ audit = Table(
     Index("audit_by_time", "utc_ns"),
     sqlite_autoincrement=True,
     comment="who did what; the oldest rows go first (limits.audit_rows)",
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", Uuid, primary_key=True, comment="its name for ever, also on the storages; `onb recordings lock`"),
+    Column("recording", Uuid, nullable=False, comment="UUID of the recording; `onb recordings lock`"),
+    Column("from_utc_ns", BigInteger, nullable=False, comment="begin of what is kept; `onb recordings lock`"),
+    Column("until_utc_ns", BigInteger, nullable=False, comment="its end, not in it; `onb recordings lock`"),
+    Column("who", Text, nullable=False, comment="name of the user who locked it; the door he came through"),
+    Column("why", Text, nullable=False, comment='his reason, "" when he gave none; the door he came through'),
+    Column("created_utc_ns", BigInteger, nullable=False, comment="when it was locked; the door he came through"),
+    Column("expires_utc_ns", BigInteger, nullable=True, comment="until when it counts; null: until it is unlocked"),
+    Index("evidence_by_recording", "recording"),
+    comment="footage that no rule deletes",
 )

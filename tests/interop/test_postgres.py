@@ -15,6 +15,8 @@ from bridge.store.index import INDEX, MediaIndex
 from bridge.system import schema
 from bridge.system.audit_log import AuditLog
 from bridge.system.database import CONFIG
+from bridge.system.events import EventLog
+from bridge.system.evidence import EvidenceLocks
 from bridge.system.identity import identity_of
 from bridge.system.secrets import open_vault
 from tests.interop.conftest import eventually, onb, running, write_config
@@ -25,10 +27,21 @@ from tests.store.test_index import TestStoragesAndRecordings, TestTime
 from tests.store.test_index_changes import TestChanges
 from tests.store.test_oldest import TestOldest
 from tests.store.test_schema import TestMigrations
+from tests.system.test_events import TestEvents
+from tests.system.test_evidence import TestEvidence
 
 pytestmark = pytest.mark.interop
 
-__all__ = ["TestAnyDatabase", "TestChanges", "TestMigrations", "TestOldest", "TestStoragesAndRecordings", "TestTime"]
+__all__ = [
+    "TestAnyDatabase",
+    "TestChanges",
+    "TestEvents",
+    "TestEvidence",
+    "TestMigrations",
+    "TestOldest",
+    "TestStoragesAndRecordings",
+    "TestTime",
+]
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +89,16 @@ def index_database(opened):
 @pytest.fixture
 def index(index_database):
     return MediaIndex(index_database)
+
+
+@pytest.fixture
+def log(index_database):
+    return EventLog(index_database, 100_000)
+
+
+@pytest.fixture
+def locks(database):
+    return EvidenceLocks(database)
 
 
 def write_row(database: Database) -> None:

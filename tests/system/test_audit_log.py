@@ -1,8 +1,9 @@
 import pytest
 
 from bridge.system.audit import Audit
-from bridge.system.audit_log import FIELD_LIMIT, TRIM_EVERY_ROWS, AuditLog
+from bridge.system.audit_log import TRIM_EVERY_ROWS, AuditLog
 from bridge.system.database import open_database
+from bridge.system.storable import TEXT_LIMIT
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_hostile_texts_are_cut_and_kept(database):
     log("x" * 100_000, "login", "\udcff\0", "refused", "", 1)
     flush(database)
     (row,) = log.read()
-    assert row.principal == "x" * FIELD_LIMIT
+    assert row.principal == "x" * TEXT_LIMIT
     assert row.object == "??"
 
 
