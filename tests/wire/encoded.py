@@ -52,10 +52,11 @@ def pictures(
     frames: int = 12,
     options: tuple[tuple[str, str], ...] = (),
     b_frames: int = 0,
+    pix_fmt: str = "yuv420p",
 ) -> tuple[Picture, ...]:
     """Pictures in decoding order, parameter sets in band; b_frames: how many of them in a row."""
     context = av.CodecContext.create(encoder, "w")
-    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    context.width, context.height, context.pix_fmt = width, height, pix_fmt
     context.framerate, context.time_base, context.gop_size = rate, 1 / rate, 10
     context.options = {**_OPTIONS[encoder], **dict(options)}
     if b_frames:
@@ -63,9 +64,11 @@ def pictures(
         context.max_b_frames = b_frames
     packets = []
     for index in range(frames):
-        frame = av.VideoFrame(width, height, "yuv420p")
+        frame = av.VideoFrame(width, height, pix_fmt)
+        noise = random.Random(index).randbytes(4096)
+        if pix_fmt.endswith("le"):
+            noise = bytes(value & 3 if place % 2 else value for place, value in enumerate(noise))  # samples of 10 bits
         for plane in frame.planes:
-            noise = random.Random(index).randbytes(4096)
             plane.update((noise * (plane.buffer_size // 4096 + 1))[: plane.buffer_size])
         frame.pts = index
         packets += context.encode(frame)

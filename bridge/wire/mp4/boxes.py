@@ -64,38 +64,39 @@ def read_header(data: bytes | memoryview) -> tuple[bytes, int, int] | None:
     For walking through a file. The header of a `uuid` box includes its usertype: the last 16 of its bytes. Raises
     DamagedError when the size cannot be.
     """
-    if len(data) < _HEADER.size:
+    return _header(data, 0, len(data))
+
+
+def _header(data: bytes | memoryview, at: int, end: int) -> tuple[bytes, int, int] | None:
+    """read_header of the box at `at` in what ends at `end`."""
+    if at + _HEADER.size > end:
         return None
-    size, kind = _HEADER.unpack_from(data)
+    size, kind = _HEADER.unpack_from(data, at)
     header = _HEADER.size
     if size == 1:
-        if len(data) < _LARGE_HEADER.size:
-            return None
         header = _LARGE_HEADER.size
-        size = _LARGE_HEADER.unpack_from(data)[2]
+        if at + header > end:
+            return None
+        size = _LARGE_HEADER.unpack_from(data, at)[2]
     if kind == b"uuid":
         header += _USERTYPE_BYTES
     if size < header:
-        raise DamagedError(f"box {kind!r}: its size is {size}; at least {header} expected", offset=0, clause=_CLAUSE)
-    return (kind, header, size) if len(data) >= header else None
+        raise DamagedError(f"box {kind!r}: its size is {size}; at least {header} expected", offset=at, clause=_CLAUSE)
+    return (kind, header, size) if at + header <= end else None
 
 
 def read_boxes(data: bytes | memoryview, start: int = 0, end: int | None = None) -> Iterator[Box]:
     """The boxes that follow each other in data[start:end]. Raises DamagedError at one that does not fit."""
     at, end = start, len(data) if end is None else end
     while at < end:
-        try:
-            found = read_header(data[at : min(at + MAX_HEADER_BYTES, end)])
-        except DamagedError as error:
-            raise DamagedError(str(error), offset=at) from None
+        found = _header(data, at, end)
         if found is None or found[2] > end - at:
             what = "a header" if found is None else f"a box {found[0]!r} of {found[2]} bytes"
             raise DamagedError(f"{what} where {end - at} bytes are left", offset=at, clause=_CLAUSE)
         kind, header, size = found
         content = at + header
-        yield Box(
-            kind, bytes(data[content - _USERTYPE_BYTES : content]) if kind == b"uuid" else b"", at, content, at + size
-        )
+        usertype = bytes(data[content - _USERTYPE_BYTES : content]) if kind == b"uuid" else b""
+        yield Box(kind, usertype, at, content, at + size)
         at += size
 
 

@@ -150,7 +150,7 @@ def _hevc_configuration(sets: Sequence[bytes]) -> bytes:
     arrays = {kind: nals for kind, nals in by_kind.items() if nals}
     parts = [_HEVC_CONFIGURATION.pack(1, general, 0xF000, 0xFC, 0xFC | chroma, *depths, 0, layering, len(arrays))]
     for kind, nals in arrays.items():
-        # array_completeness is 0: the samples carry parameter sets too. What `hvc1` says about it, nobody minds.
+        # array_completeness 0: the samples carry parameter sets too. Strictly that is `hev1`; Apple plays `hvc1` alone.
         parts += [_HEVC_ARRAY.pack(kind, len(nals)), *map(_with_length, nals)]
     return b"".join(parts)
 

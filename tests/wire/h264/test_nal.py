@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.base.errors import RemoteProtocolError
 from bridge.wire.h264 import nal
-from tests.wire.encoded import video
+from tests.wire.encoded import pictures, video
 
 SIZES = [(64, 64), (176, 144), (320, 240), (640, 360), (704, 576), (1280, 720), (1282, 722), (1920, 1080), (2688, 1520)]
 RATES = [Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(15), Fraction(25, 2), Fraction(60), Fraction(1)]
@@ -95,3 +95,9 @@ def test_a_clock_of_nonsense_is_not_a_frame_rate():
     good = nal.parse_sps(sps_of(video("libx264", 64, 64, Fraction(1000), frames=1)))
     assert good.frame_rate == 1000
     assert nal.parse_sps(sps_of(video("libx264", 64, 64, Fraction(1001), frames=1))).frame_rate is None
+
+
+def test_chroma_format_and_bit_depths():
+    (picture,) = pictures("libx264", 64, 64, frames=1, pix_fmt="yuv420p10le")
+    sps = nal.parse_sps(sps_of([picture.parts]))
+    assert (sps.chroma_format_idc, sps.bit_depth_luma, sps.bit_depth_chroma) == (1, 10, 10)

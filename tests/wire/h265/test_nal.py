@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.base.errors import RemoteProtocolError
 from bridge.wire.h265 import nal
-from tests.wire.encoded import video
+from tests.wire.encoded import pictures, video
 
 SIZES = [(64, 64), (176, 144), (320, 240), (640, 360), (704, 576), (1280, 720), (1282, 722), (1920, 1080), (2688, 1520)]
 RATES = [Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(15), Fraction(25, 2), Fraction(60), Fraction(1)]
@@ -91,3 +91,10 @@ def test_frame_rate_of_the_vps():
     assert nal.parse_vps_frame_rate(vps) in (None, Fraction(30000, 1001))
     assert nal.parse_vps_frame_rate(vps[:10]) is None
     assert nal.parse_vps_frame_rate(units[0][1]) is None
+
+
+def test_chroma_format_and_bit_depths():
+    (picture,) = pictures("libx265", 64, 64, frames=1, pix_fmt="yuv444p12le")
+    sps = nal.parse_sps(sps_of([picture.parts]))
+    assert (sps.chroma_format_idc, sps.bit_depth_luma, sps.bit_depth_chroma) == (3, 12, 12)
+    assert (sps.sub_layers, sps.sub_layers_nested, len(sps.profile_tier_level)) == (1, True, 12)

@@ -52,6 +52,7 @@ def test_nonsense_is_damage(data, says, before):
     with pytest.raises(DamagedError, match=says) as raised:
         list(boxes.read_boxes(first + data))
     assert raised.value.offset == len(first)
+    assert str(raised.value).endswith(f", at byte {len(first)} (ISO/IEC 14496-12 4.2)")
 
 
 def test_boxes_follow_each_other_and_hold_boxes():

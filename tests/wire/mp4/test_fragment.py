@@ -1,6 +1,7 @@
 """Fragments both ways."""
 
 import struct
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -127,6 +128,20 @@ def test_a_moof_that_is_cut_is_damage():
     for size in range(len(GOOD)):
         with pytest.raises(DamagedError):
             fragment.parse_moof(GOOD[:size])
+
+
+def test_memory_is_bounded_by_the_bytes():
+    """The most samples that bytes can tell: sizes alone, everything else said once."""
+    count = 100_000
+    data = fragment.moof(1, [TrackRun(1, 0, (1,) * count, (2,) * count, (3,) * count, (0,) * count)])
+    assert len(data) < 4 * count + 200
+    tracemalloc.start()
+    try:
+        fragment.parse_moof(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * len(data)
 
 
 def test_wall_time_of_a_fragment():
