@@ -72,6 +72,13 @@ def test_tables_of_sound():
     )
 
 
+def test_an_edit_does_not_end_before_its_last_sample():
+    """A frame of AAC at 44.1 kHz lasts 2089.8 ticks of the movie."""
+    sound = PlainTrack(Track(Codec.AAC, 44_100, config=b"\x12\x08"), [0], 1024, [0], [9], [16], [True], 0)
+    edit = "01000000 00000001 00000000 0000082a 00000000 00000000 00010000"
+    assert tables_of(plain.moov([sound]))[b"elst"] == edit
+
+
 def test_only_key_frames_need_no_table_of_them():
     assert b"stss" not in tables_of(plain.moov([replace(PICTURES, keys=[True] * 4)]))
 
