@@ -16,6 +16,7 @@ TESTED_ELSEWHERE = {
     "bridge/dialogue/rtsp_client_events.py": "values without behaviour: tests/dialogue/test_rtsp_client.py",
     "bridge/dialogue/rtsp_server_events.py": "values without behaviour: tests/dialogue/test_rtsp_server.py",
     "bridge/media/routes.py": "values and Protocols without behaviour: tests/media/test_fanout.py",
+    "bridge/recorder/settings.py": "values without behaviour: tests/recorder/test_recorder.py",
     "bridge/services/rtsp/connection.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/live.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/viewer.py": "driven by tests/services/rtsp/test_server.py",

@@ -1,5 +1,12 @@
 """The recorder: from live streams to segments on disk (docs/design/store.md). Without Twisted: it has its own threads.
 
-cutter.py         a hub's units -> fragments and runs         schedule.py       times of the week
-gate.py           always, on motion, by schedule; pre-roll    segment_rule.py   which fragment begins a segment
+recorder.py       storages and recordings, as the settings say
+  settings        what they say, and how each thing is
+  clerk           a thread for questions to the index
+cutter.py         a hub's units -> fragments and runs         gate.py           always, on motion, by schedule; pre-roll
+  schedule        times of the week                           segment_rule      which fragment begins a segment
+storage.py        a storage's two threads                     disk.py           its folder: opened, recovered, written to
+  lane            one recording on it                         retention         what goes to make room
+  write_queue     what waits for the writer, bounded          storage_state     how it is, in a sentence
+  latency         how long its calls take
 """

@@ -1,0 +1,400 @@
+"""A storage's folder as its two threads use it: opened and recovered, segments made and finished, the oldest deleted.
+
+The steps are those of docs/design/store.md, "Create", "Delete" and "Recover". Every call blocks. `create` and `append`
+are the writer's thread's; all else is done on one thread at a time (bridge/recorder/storage.py says which).
+"""
+
+import os
+import shutil
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bridge.base.errors import DamagedError
+from bridge.base.media import Track
+from bridge.base.time import Clock, format_utc
+from bridge.media.camera_clock import CameraClock
+from bridge.recorder.cutter import Fragment
+from bridge.recorder.lane import LiveSegment, RecordedStream
+from bridge.recorder.retention import BATCH_SEGMENTS, Removed, expired, needed, surplus
+from bridge.recorder.settings import RecordingSettings, StorageSettings
+from bridge.recorder.storage_state import StorageProblemError, StorageState
+from bridge.store.chain import ChainWriter, Signer, What
+from bridge.store.decode_times import DecodeTimes, begin_run
+from bridge.store.format import ClockFacts, SegmentHeader
+from bridge.store.index import MediaIndex
+from bridge.store.layout import STORAGE_JSON, RecordingFacts, RecordingFolder, StorageError, StorageFacts, StorageFolder
+from bridge.store.oldest import Range
+from bridge.store.recovery import Recovered, recover_recording
+from bridge.store.rows import ChainHead, RecordingRow, SegmentRow
+from bridge.store.segment_writer import FinishedSegment, FragmentUnits, SegmentWriter, segment_origins
+from bridge.store.serials import stretches
+
+#: So much stays free in any case: chain entries and footers must find room when fragments do not.
+LEAST_FREE_BYTES = 16 << 20
+
+#: Between two rounds of deletions free space wavers about its limit; recording stops only where it is well below.
+_STOP_PER_CENT = 90
+
+Locked = Callable[[uuid.UUID], Sequence[Range]]
+"""A recording -> stretches of time that are locked as evidence. May block; raises DatabaseUnusableError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Who records: UUID and key stand in everything that is written, and where it is known."""
+
+    recorder: uuid.UUID
+    signer: Signer
+    index: MediaIndex
+    locked: Locked
+
+
+class StorageDisk:
+    """See the module."""
+
+    def __init__(self, settings: StorageSettings, keeper: Keeper, clock: Clock) -> None:
+        self.path = settings.path
+        self.room: tuple[int, int, int | None] = (0, 0, None)
+        self._settings = settings
+        self._keeper = keeper
+        self._clock = clock
+        self._log = structlog.get_logger().bind(storage=settings.name)
+        self._folder = StorageFolder(settings.path)
+        self._held = ExitStack()
+        self._id = 0
+        self._place: tuple[int, int] | None = None
+        self._rules: tuple[tuple[RecordedStream, RecordingSettings], ...] = ()
+        self._chains: dict[uuid.UUID, ChainWriter] = {}
+        self._next: dict[uuid.UUID, int] = {}
+        self._times: dict[uuid.UUID, tuple[int, list[tuple[str, int]], Sequence[DecodeTimes]]] = {}
+
+    def rule(self, settings: StorageSettings, recordings: Sequence[tuple[RecordedStream, RecordingSettings]]) -> None:
+        """From now on."""
+        self._settings = settings
+        self._rules = tuple(recordings)
+
+    # -- opened, and given back
+
+    def open(self) -> None:
+        """Looks whether it is there and ours, takes its lock, recovers every recording.
+
+        Raises StorageProblemError, OSError, DatabaseUnusableError.
+        """
+        self.close()
+        self._chains.clear()
+        self._next.clear()
+        facts = self._facts()
+        try:
+            self._held.enter_context(self._folder.locked())
+        except StorageError as error:
+            raise StorageProblemError(StorageState.FAILING, str(error)) from None
+        self._place = self._identity()
+        self._id = self._keeper.index.storage(facts.uuid, self._settings.name, str(self.path)).id
+        self._recover()
+
+    def close(self) -> None:
+        """Others may write to it."""
+        self._held.close()
+        self._place = None
+
+    def check(self) -> None:
+        """What was opened is still there: storage.json is the same file of the same file system."""
+        if self._place != self._identity():
+            raise self._missing()
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            found = (self.path / STORAGE_JSON).stat()
+        except FileNotFoundError:
+            raise self._missing() from None
+        return found.st_dev, found.st_ino
+
+    def _missing(self) -> StorageProblemError:
+        return StorageProblemError(
+            StorageState.MISSING, f"{self.path} has no {STORAGE_JSON}: its disk is not mounted, or not ours"
+        )
+
+    def _facts(self) -> StorageFacts:
+        """storage.json; made on first use, which is when the index knows no storage of this name there."""
+        if not self.path.is_dir():
+            if not self._settings.make:
+                raise StorageProblemError(StorageState.MISSING, f"{self.path} is not there; make the folder")
+            self.path.mkdir(parents=True, exist_ok=True)
+        known = [
+            row
+            for row in self._keeper.index.storages()
+            if (row.name, row.path) == (self._settings.name, str(self.path))
+        ]
+        if not (self.path / STORAGE_JSON).exists():
+            if known:
+                raise StorageProblemError(
+                    StorageState.MISSING,
+                    f"{self.path} has no {STORAGE_JSON}: its disk is not mounted"
+                    " (a new disk needs a storage of another name)",
+                )
+            try:
+                self._folder.create(StorageFacts(uuid.uuid4(), self._settings.name))
+            except StorageError as error:
+                raise StorageProblemError(StorageState.FAILING, str(error)) from None
+        try:
+            return self._folder.facts()
+        except StorageError as error:
+            raise StorageProblemError(StorageState.FAILING, str(error)) from None
+
+    # -- recovery
+
+    def _recover(self) -> None:
+        index = self._keeper.index
+        rows = {row.uuid: row for row in index.recordings()}
+        counts: dict[str, int] = defaultdict(int)
+        for folder in self._folder.recordings():
+            row = rows.get(folder.uuid)
+            if row is None:
+                self._log.warning("recording that the index does not know is left alone", path=str(folder.path))
+                continue
+            found = recover_recording(
+                folder,
+                index.highest_serial(row.id, self._id),
+                self._keeper.recorder,
+                self._keeper.signer,
+                self._clock.utc_ns(),
+            )
+            self._take(row, folder, found)
+            counts["segments"] += len(found.segments)
+            counts["cut_bytes"] += found.cut_bytes
+            counts["removed_files"] += len(found.removed) + len(found.unlinked)
+            for note in found.notes:
+                self._log.warning("recovery", note=note)
+        self._log.info("storage opened", path=str(self.path), recordings=len(rows), **counts)
+
+    def _take(self, row: RecordingRow, folder: RecordingFolder, found: Recovered) -> None:
+        index = self._keeper.index
+        for segment in found.segments:
+            index.add_segment(_row(row.id, self._id, segment), segment.interval_ns, found.chain)
+        for first, last in found.deletions:
+            index.delete_segments(row.id, range(first, last + 1), {self._id: found.chain})
+        self._next[row.uuid] = found.next_serial
+        if row.ended_utc_ns is not None:
+            self._write_end(folder, row.ended_utc_ns)
+
+    def prepare(self, stream: RecordedStream) -> int:
+        """The recording's folder, with its recording.json; the next serial."""
+        folder = self._folder.recording(stream.recording)
+        try:
+            folder.facts()
+        except (FileNotFoundError, DamagedError):
+            folder.create(
+                RecordingFacts(
+                    stream.recording,
+                    self._keeper.recorder,
+                    stream.camera,
+                    stream.stream,
+                    stream.created_utc_ns,
+                    None,
+                    self._keeper.signer.public_key,
+                )
+            )
+        # On whatever storage: a serial is used once.
+        highest = self._keeper.index.highest_serial(stream.id)
+        return max(highest + 1, self._next.get(stream.recording, 1))
+
+    def end(self, stream: RecordedStream, utc_ns: int) -> None:
+        """Nothing will be added."""
+        self._write_end(self._folder.recording(stream.recording), utc_ns)
+
+    def _write_end(self, folder: RecordingFolder, utc_ns: int) -> None:
+        try:
+            facts = folder.facts()
+        except (FileNotFoundError, DamagedError) as error:
+            self._log.warning("the end of a recording cannot be noted", path=str(folder.path), reason=str(error))
+            return
+        if facts.ended_utc_ns is None:
+            folder.write_facts(replace(facts, ended_utc_ns=utc_ns))
+
+    # -- segments
+
+    def create(self, stream: RecordedStream, serial: int, run: int, fragment: Fragment) -> "DiskSegment":
+        """A new file, unless the disk is another one by now."""
+        self.check()
+        kinds = [(track.codec.value, track.clock_rate) for track in fragment.tracks]
+        before = self._times.get(stream.recording)
+        times: Sequence[DecodeTimes]
+        if before is not None and before[:2] == (run, kinds) and run != serial:
+            times = before[2]
+        else:
+            times = begin_run(fragment.tracks)
+        self._times[stream.recording] = (run, kinds, times)
+        header = SegmentHeader(
+            stream.recording,
+            self._keeper.recorder,
+            serial,
+            run,
+            segment_origins(fragment.tracks, times, _units(fragment)),
+            fragment.starts_with_key,
+        )
+        folder = self._folder.recording(stream.recording)
+        writer = SegmentWriter.create(folder, header, fragment.tracks, fragment.start_utc_ns, times)
+        return DiskSegment(self, stream, writer, fragment.tracks, fragment.start_utc_ns)
+
+    def written(self, stream: RecordedStream, segment: FinishedSegment) -> "Written":
+        """Its chain entry; the row is to follow."""
+        chain = self._chain(stream.recording)
+        head = chain.append(What.WRITTEN, segment.serial, self._clock.utc_ns(), digest=segment.digest)
+        return Written(self._keeper.index, _row(stream.id, self._id, segment), segment.interval_ns, head)
+
+    def _chain(self, recording: uuid.UUID) -> ChainWriter:
+        chain = self._chains.get(recording)
+        if chain is None:
+            chain = self._chains[recording] = ChainWriter(self._folder.recording(recording), self._keeper.signer)
+        return chain
+
+    # -- retention
+
+    def retain(self, *, urgent: bool) -> Removed:
+        """One small batch: what is too old or too much of a recording, then what the storage has no room for.
+
+        urgent: a write found the disk full, so a batch of the oldest goes whatever the limits say
+        """
+        index, now_utc_ns = self._keeper.index, self._clock.utc_ns()
+        recordings = {row.id: row for row in index.recordings()}
+        locked = {number: self._keeper.locked(row.uuid) for number, row in recordings.items()}
+        for stream, settings in self._rules:
+            rule = settings.retention
+            if rule.age_ns is None and rule.size_bytes is None:
+                continue
+            rows = index.oldest_of_recording(stream.id, BATCH_SEGMENTS, locked.get(stream.id, ()))
+            size_bytes = index.totals(stream.id).size_bytes if rule.size_bytes is not None else 0
+            taken = [one for one in expired(rows, rule, size_bytes, now_utc_ns) if one.storage_id == self._id]
+            if taken:
+                return self._delete(taken, recordings, "rule of the recording")
+        return self._make_room(recordings, locked, urgent=urgent)
+
+    def _make_room(
+        self, recordings: dict[int, RecordingRow], locked: dict[int, Sequence[Range]], *, urgent: bool
+    ) -> Removed:
+        index, limits = self._keeper.index, self._settings.limits
+        limits = replace(limits, min_free_bytes=max(limits.min_free_bytes, LEAST_FREE_BYTES))
+        totals, free_bytes = index.totals_of_storage(self._id), shutil.disk_usage(self.path).free
+        self.room = (totals.size_bytes, free_bytes, totals.oldest_utc_ns)
+        missing_bytes = needed(limits, totals.size_bytes, free_bytes)
+        if missing_bytes <= 0 and not urgent:
+            return Removed()
+        rows = index.oldest_of_storage(self._id, BATCH_SEGMENTS, locked)
+        if rows:
+            taken = rows if urgent else surplus(rows, missing_bytes)
+            return self._delete(taken, recordings, "no room on the storage")
+        sentence = f"{self.path} has {free_bytes} bytes free and holds {totals.size_bytes}: nothing may be deleted"
+        if urgent or free_bytes < limits.min_free_bytes * _STOP_PER_CENT // 100:
+            raise StorageProblemError(StorageState.FULL, sentence)
+        return Removed(stuck=sentence)
+
+    def _delete(self, rows: Sequence[SegmentRow], recordings: dict[int, RecordingRow], why: str) -> Removed:
+        """docs/design/store.md, "Delete": chain, rows, files."""
+        by_recording: dict[int, list[int]] = defaultdict(list)
+        for row in rows:
+            by_recording[row.recording_id].append(row.serial)
+        for number, serials in by_recording.items():
+            recording = recordings[number].uuid
+            chain = self._chain(recording)
+            gone = stretches(serials)
+            head = chain.head
+            for first, last in gone:
+                head = chain.append(What.DELETED, first, self._clock.utc_ns(), until_serial=last, why=why)
+            self._keeper.index.delete_segments(number, serials, {self._id: head})
+            for first, last in gone:
+                self._folder.recording(recording).unlink_segments(first, last)
+        size_bytes = sum(row.size_bytes for row in rows)
+        self._log.info(
+            "footage deleted",
+            why=why,
+            segments=len(rows),
+            size_bytes=size_bytes,
+            oldest=format_utc(min(row.start_utc_ns for row in rows)),
+        )
+        return Removed(len(rows), size_bytes)
+
+
+class DiskSegment:
+    """A segment that is being written."""
+
+    def __init__(
+        self,
+        disk: StorageDisk,
+        stream: RecordedStream,
+        writer: SegmentWriter,
+        tracks: tuple[Track, ...],
+        start_utc_ns: int,
+    ) -> None:
+        self.live = LiveSegment(writer.path, start_utc_ns, writer.header, tracks, writer.index)
+        self._disk = disk
+        self._stream = stream
+        self._writer: SegmentWriter | None = writer
+
+    def append(self, fragment: Fragment) -> int:
+        """One write."""
+        return self._open().append(_units(fragment))
+
+    def sync(self) -> None:
+        """What was appended is on disk."""
+        self._open().sync()
+
+    def finish(self, clock: CameraClock) -> "Written":
+        """Footer, sync, chain entry. Without a fragment nothing is left of it."""
+        writer = self._open()
+        segment = writer.finish(ClockFacts(clock.offset_ns if clock.reports else None, clock.quality.value))
+        if segment is None:
+            self._writer = None
+            writer.remove()
+            return Written()
+        writer.sync()
+        self._writer = None
+        writer.close()
+        return self._disk.written(self._stream, segment)
+
+    def abandon(self) -> None:
+        """Lets it go as it is."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    def _open(self) -> SegmentWriter:
+        if self._writer is None:
+            raise OSError(os.EX_SOFTWARE, "the segment is closed")
+        return self._writer
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A finished segment on its way into the index. index None: nothing was written."""
+
+    index: MediaIndex | None = None
+    row: SegmentRow | None = None
+    interval_ns: int = 0
+    head: ChainHead | None = None
+
+    def add(self) -> None:
+        """Commits its row. Raises DatabaseUnusableError: to be tried again."""
+        if self.index is not None and self.row is not None:
+            self.index.add_segment(self.row, self.interval_ns, self.head)
+
+
+def _units(fragment: Fragment) -> FragmentUnits:
+    return FragmentUnits(fragment.units, fragment.next_media_time)
+
+
+def _row(recording_id: int, storage_id: int, segment: FinishedSegment) -> SegmentRow:
+    return SegmentRow(
+        recording_id,
+        segment.serial,
+        segment.run,
+        storage_id,
+        segment.start_utc_ns,
+        segment.end_utc_ns,
+        segment.size_bytes,
+        segment.starts_with_key,
+    )
