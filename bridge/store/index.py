@@ -47,6 +47,7 @@ _BETWEEN = (
     .order_by(segments.c.start_utc_ns, segments.c.serial)
     .limit(sa.bindparam("limit"))
 )
+# The highest serial is found here and not by the database: it would look for it from the newest segment on.
 _AT = (
     sa.select(segments)
     .where(
@@ -55,8 +56,7 @@ _AT = (
         segments.c.start_utc_ns <= _FROM,
         segments.c.end_utc_ns > _FROM,
     )
-    .order_by(segments.c.serial.desc())
-    .limit(1)
+    .order_by(segments.c.start_utc_ns)
 )
 _NEXT = (
     sa.select(segments)
@@ -219,7 +219,8 @@ class MediaIndex:
 
     def segment_at(self, recording_id: int, utc_ns: int) -> SegmentRow | None:
         """The segment that covers the instant; of several the highest serial."""
-        return self._row(_AT, {"of": recording_id, "from": utc_ns})
+        covering = self._rows(_AT, {"of": recording_id, "from": utc_ns})
+        return max(covering, key=lambda row: row.serial, default=None)
 
     def next_segment(self, recording_id: int, utc_ns: int) -> SegmentRow | None:
         """The first that starts after the instant."""

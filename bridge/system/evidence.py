@@ -102,10 +102,17 @@ class EvidenceLocks:
 
     def ranges(self, utc_ns: UtcNs) -> dict[uuid.UUID, tuple[Range, ...]]:
         """What is locked now: by recording, in order, not overlapping."""
+        return self._ranges(utc_ns, sa.true())
+
+    def ranges_of(self, recording: uuid.UUID, utc_ns: UtcNs) -> tuple[Range, ...]:
+        """The same of one recording."""
+        return self._ranges(utc_ns, evidence.c.recording == recording).get(recording, ())
+
+    def _ranges(self, utc_ns: UtcNs, of: sa.ColumnElement[bool]) -> dict[uuid.UUID, tuple[Range, ...]]:
         counts = sa.or_(evidence.c.expires_utc_ns.is_(None), evidence.c.expires_utc_ns > utc_ns)
         query = (
             sa.select(evidence.c.recording, evidence.c.from_utc_ns, evidence.c.until_utc_ns)
-            .where(counts)
+            .where(counts, of)
             .order_by(evidence.c.from_utc_ns)
         )
         found: dict[uuid.UUID, list[Range]] = {}
@@ -116,7 +123,3 @@ class EvidenceLocks:
             else:
                 ranges.append((since, until))
         return {recording: tuple(ranges) for recording, ranges in found.items()}
-
-    def ranges_of(self, recording: uuid.UUID, utc_ns: UtcNs) -> tuple[Range, ...]:
-        """The same of one recording."""
-        return self.ranges(utc_ns).get(recording, ())
