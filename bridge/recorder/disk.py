@@ -121,15 +121,15 @@ class StorageDisk:
 
     def _facts(self) -> StorageFacts:
         """storage.json; made on first use, which is when the index knows no storage of this name there."""
-        if not self.path.is_dir():
-            if not self._settings.make:
-                raise StorageProblemError(StorageState.MISSING, f"{self.path} is not there; make the folder")
-            self.path.mkdir(parents=True, exist_ok=True)
         known = [
             row
             for row in self._keeper.index.storages()
             if (row.name, row.path) == (self._settings.name, str(self.path))
         ]
+        if not self.path.is_dir() and not known:
+            if not self._settings.make:
+                raise StorageProblemError(StorageState.MISSING, f"{self.path} is not there; make the folder")
+            self.path.mkdir(parents=True, exist_ok=True)
         if not (self.path / STORAGE_JSON).exists():
             if known:
                 raise StorageProblemError(

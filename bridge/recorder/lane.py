@@ -132,7 +132,9 @@ class Lane:
         self.run = 0
         self._waits = True
         self._queue = queue
+        # both of the storage's threads
         self._live: tuple[LiveSegment, ...] = ()
+        self._lending = threading.Lock()
 
     @property
     def lost_units(self) -> int:
@@ -172,7 +174,8 @@ class Lane:
             segment = maker.create(self.stream, serial, self.run or serial, fragment)
             self.run = self.run or serial
             self.segment = segment
-            self._live = (*self._live, segment.live)
+            with self._lending:
+                self._live = (*self._live, segment.live)
         size = segment.append(fragment)
         self._waits = False
         self.camera_clock = fragment.camera_clock
@@ -199,4 +202,5 @@ class Lane:
 
     def returned(self, live: LiveSegment) -> None:
         """The index knows the segment, or nobody will (the syncing thread)."""
-        self._live = tuple(one for one in self._live if one is not live)
+        with self._lending:
+            self._live = tuple(one for one in self._live if one is not live)

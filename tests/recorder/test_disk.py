@@ -224,8 +224,9 @@ def test_a_folder_that_went_while_it_was_used_takes_no_new_segment(setting):
     one = setting()
     one.run(1)
     shutil.rmtree(one.path)
-    one.run(2)
+    one.run(25)
     assert one.status.state is StorageState.MISSING
+    assert "a new disk needs a storage of another name" in one.status.sentence
     assert not one.path.exists()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.base.time import NS_PER_S, ManualClock
 from bridge.recorder.cutter import Cutter
-from bridge.recorder.lane import Lane, RecordedStream
+from bridge.recorder.lane import Lane, RecordedStream, Serials
 from bridge.recorder.segment_rule import Begins
 from bridge.recorder.write_queue import QueueLimits, WriteQueue
 from tests.recorder.fake_disk import FakeDisk, os_error
@@ -78,3 +78,15 @@ def test_what_the_index_does_not_know_is_lent():
     setting.lane.returned(first.live)
     assert [live.header.serial for live in setting.lane.live] == [2]
     assert setting.disk.runs(setting.lane.stream)[1][1] == 1
+
+
+def test_lanes_of_one_recording_never_use_a_serial_twice():
+    one, two = Setting(), Setting()
+    two.lane.serials = one.lane.serials
+    two.lane.serials.not_before(40)
+    two.lane.serials.not_before(3)
+    for setting in (one, two, one):
+        setting.write(setting.fragments[0])
+        setting.lane.take_segment()
+    assert [one.disk.runs(one.lane.stream)[0][0], two.disk.runs(two.lane.stream)[0][0]] == [40, 41]
+    assert Serials().take() == 1
