@@ -78,6 +78,17 @@ class LockFacts:
     expires_utc_ns: int | None
 
 
+class Fault(NamedTuple):
+    """Something that is wrong with a file. offset: of the byte where it begins; -1: of the file as a whole."""
+
+    path: Path
+    offset: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}" if self.offset < 0 else f"{self.path}, byte {self.offset}: {self.text}"
+
+
 class SegmentFile(NamedTuple):
     """A file whose name is a segment's."""
 
@@ -263,6 +274,25 @@ class RecordingFolder:
     def chains(self) -> list[Path]:
         """The files of the chain that are there, oldest first."""
         return [path for path in (folder / CHAIN for folder in self.thousands()) if path.is_file()]
+
+    def unlink_segments(self, serial: int, until_serial: int) -> list[Path]:
+        """Deletes the files of these serials, the last one too, and folders that are empty after it; what was deleted.
+
+        A folder goes with its part of the chain, but for the newest and those behind the chain's newest part.
+        """
+        gone = []
+        for segment in list(self.segments(serial, until_serial + 1)):
+            segment.path.unlink(missing_ok=True)
+            gone.append(segment.path)
+        chains = self.chains()
+        newest_chain = int(chains[-1].parent.name) if chains else 0
+        for folder in self.thousands()[:-1]:
+            number = int(folder.name)
+            touched = serial // SERIALS_PER_FOLDER <= number <= until_serial // SERIALS_PER_FOLDER
+            if touched and number < newest_chain and all(path.name == CHAIN for path in folder.iterdir()):
+                (folder / CHAIN).unlink(missing_ok=True)
+                folder.rmdir()
+        return gone
 
     def foreign(self) -> list[Path]:
         """What is not ours, here and in the folders of the serials."""

@@ -7,6 +7,8 @@ length is published after them (the interpreter's lock makes each step whole).
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
+from operator import sub
+from typing import NamedTuple
 
 KEY = 1
 """Decoding may start at the sample."""
@@ -46,24 +48,22 @@ class Samples:
         utc_ns: Sequence[int],
         media_time: Sequence[int],
         dts: Sequence[int],
-        at: int,
+        at: Sequence[int],
         size: Sequence[int],
         flags: Sequence[int],
     ) -> None:
-        """Samples that lie one behind the other, the first at `at`. Only the one thread that writes calls it."""
-        number = self._count
-        for one_size, flag in zip(size, flags, strict=True):
-            self.at.append(at)
-            at += one_size
-            if flag & KEY:
-                self.keys.append(number)
-            number += 1
+        """More samples; columns of one length. Only the one thread that writes calls it."""
+        count = len(size)
+        if not len(utc_ns) == len(media_time) == len(dts) == len(at) == len(flags) == count:
+            raise ValueError(f"{count} sizes with columns of another length")
+        self.keys.extend([number for number, flag in enumerate(flags, self._count) if flag & KEY])
+        self.at.extend(at)
         self.utc_ns.extend(utc_ns)
         self.media_time.extend(media_time)
         self.dts.extend(dts)
         self.size.extend(size)
         self.flags.extend(flags)
-        self._count = number
+        self._count += count
 
     def key_at(self, utc_ns: int) -> int | None:
         """The last key sample that was captured at `utc_ns` or before; None when all came later."""
@@ -71,6 +71,25 @@ class Samples:
         keys = self.keys[: bisect_right(self.keys, count - 1)]
         place = bisect_right(keys, utc_ns, key=lambda number: times[number])
         return keys[place - 1] if place else None
+
+    def interval_ns(self) -> int:
+        """Usual time between two captures, the median; 0 with fewer than two samples."""
+        times = sorted(self.utc_ns)
+        steps = sorted(map(sub, times[1:], times))
+        return steps[len(steps) // 2] if steps else 0
+
+
+class Span(NamedTuple):
+    """When a segment was captured.
+
+    start_utc_ns: the first capture of any track
+    end_utc_ns:   where the last sample of any track ends: its capture and the track's usual interval
+    interval_ns:  usual time between two samples of the leading track; 0: not known
+    """
+
+    start_utc_ns: int
+    end_utc_ns: int
+    interval_ns: int
 
 
 class SampleIndex:
@@ -85,3 +104,12 @@ class SampleIndex:
     def __len__(self) -> int:
         """Samples of all tracks."""
         return sum(map(len, self.tracks))
+
+    def span(self, lead: int) -> Span:
+        """When all of it was captured. lead: the leading track. Raises ValueError without samples."""
+        tracks = [samples for samples in self.tracks if len(samples)]
+        return Span(
+            min(min(samples.utc_ns) for samples in tracks),
+            max(max(samples.utc_ns) + samples.interval_ns() for samples in tracks),
+            self.tracks[lead].interval_ns(),
+        )

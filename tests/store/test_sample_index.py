@@ -8,14 +8,14 @@ from bridge.store.sample_index import DAMAGED, KEY, SampleIndex, Samples
 def filled(times, key_every=3):
     samples = Samples()
     flags = [KEY if number % key_every == 0 else 0 for number in range(len(times))]
-    samples.extend(times, times, times, 100, [7] * len(times), flags)
+    samples.extend(times, times, times, range(100, 100 + 7 * len(times), 7), [7] * len(times), flags)
     return samples
 
 
-def test_samples_lie_one_behind_the_other():
+def test_samples_column_by_column():
     samples = Samples()
-    samples.extend([10, 20], [1, 2], [0, 1], 500, [30, 40], [KEY, DAMAGED])
-    samples.extend([30], [3], [2], 900, [50], [KEY | DAMAGED])
+    samples.extend([10, 20], [1, 2], [0, 1], [500, 530], [30, 40], [KEY, DAMAGED])
+    samples.extend([30], [3], [2], [900], [50], [KEY | DAMAGED])
     assert len(samples) == 3
     assert list(samples.at) == [500, 530, 900]
     assert list(samples.size) == [30, 40, 50]
@@ -36,14 +36,14 @@ def test_nothing_has_no_key_sample():
 
 
 def test_columns_that_do_not_fit_each_other_are_refused():
-    with pytest.raises(ValueError, match="shorter"):
-        Samples().extend([1, 2], [1, 2], [1, 2], 0, [5, 5], [KEY])
+    with pytest.raises(ValueError, match="another length"):
+        Samples().extend([1, 2], [1, 2], [1, 2], [0, 5], [5, 5], [KEY])
 
 
 def test_all_tracks_count():
     index = SampleIndex(2)
-    index.tracks[0].extend([1], [1], [1], 0, [1], [KEY])
-    index.tracks[1].extend([1, 2], [1, 2], [1, 2], 0, [1, 1], [KEY, KEY])
+    index.tracks[0].extend([1], [1], [1], [0], [1], [KEY])
+    index.tracks[1].extend([1, 2], [1, 2], [1, 2], [0, 1], [1, 1], [KEY, KEY])
     assert len(index) == 3
 
 
@@ -54,7 +54,7 @@ def test_a_reader_sees_whole_samples_while_another_thread_appends():
     def append():
         for number in range(0, 30_000, 10):
             times = list(range(number, number + 10))
-            samples.extend(times, times, times, number, [1] * 10, [KEY] * 10)
+            samples.extend(times, times, times, times, [1] * 10, [KEY] * 10)
 
     thread = threading.Thread(target=append)
     thread.start()
