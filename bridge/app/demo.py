@@ -31,9 +31,12 @@ _LOOPBACK = "127.0.0.1"
 _SIM_USER = "sim"
 
 
-def demo(data: Path | None, ports: Mapping[str, int], cameras: int, bind: Sequence[str] | None) -> int:
+def demo(
+    data: Path | None, ports: Mapping[str, int], cameras: int, bind: Sequence[str] | None, *, gap: bool = True
+) -> int:
     """Runs until SIGTERM or SIGINT; the exit code.
 
+    gap:   one camera is silent for a few seconds, so that there is a gap to be seen in its recording
     data:  kept there; None: in a temporary folder that goes at the end
     ports: by door; those that are not named have their default, moved up by 8000 where low ports may not be bound
     """
@@ -43,7 +46,7 @@ def demo(data: Path | None, ports: Mapping[str, int], cameras: int, bind: Sequen
         chosen = _ports(ports, addresses)
         reactor = install()
         password, camera_password = secrets.token_urlsafe(9), secrets.token_urlsafe(12)
-        simulated = SimulatedCameras(reactor, SystemClock(), scenes(cameras))
+        simulated = SimulatedCameras(reactor, SystemClock(), scenes(cameras, gap=gap))
         server = _camera_server(reactor, simulated, camera_password)
         door = open_door(reactor, Door("simulated cameras", 0, (_LOOPBACK,), server))
         config = _config(folder, chosen, addresses, simulated, password, camera_password, door.port)
@@ -126,7 +129,7 @@ def _config(
 def _tell(ports: Mapping[str, int], password: str) -> None:
     """For people, on standard error; programs read the ready line."""
     lines = [
-        "Open Network Bridge demo: simulated cameras, live.",
+        "Open Network Bridge demo: simulated cameras, live and recorded.",
         f"  user {USER}, password {password}",
         *(f"  {text}" for text in _addresses(ports)),
         "  Ctrl-C ends it.",

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from bridge import __version__
 from bridge.app.fleet import Fleet
+from bridge.app.recording import Recording
 from bridge.base.time import NS_PER_S
+from bridge.recorder.settings import StorageNumbers
 from bridge.services.metrics.collector import Kind, Sample
 from bridge.services.metrics.watchdog import Watchdog
 from bridge.services.rtsp.server import RtspServer
@@ -110,3 +112,54 @@ def of_rtsp(server: RtspServer) -> Source:
             yield Sample(name, text, value, kind=Kind.COUNTER)
 
     return read
+
+
+def of_recording(recording: Recording) -> Source:
+    """Recordings, and the storages that they go to."""
+
+    def read() -> Iterator[Sample]:
+        recorder = recording.recorder
+        yield Sample("recorder_up", "1 while the index can be used", recorder is not None)
+        if recorder is None:
+            return
+        for status in recorder.recordings:
+            labels = {"camera": status.camera, "stream": status.stream}
+            yield Sample("recording_state", "1 for the state that it is in", 1, labels | {"state": status.state.value})
+            yield Sample("recording_held_bytes", "In memory, not written yet", status.held_bytes, labels)
+            for name, text, value in (
+                ("bytes", "Bytes written", status.written_bytes),
+                ("units", "Access units written", status.written_units),
+                ("lost_units", "Access units that the storage was too slow for", status.lost_units),
+            ):
+                yield Sample(f"recording_{name}", text, value, labels, Kind.COUNTER)
+        for storage in recorder.storages:
+            yield from _of_storage(storage)
+
+    return read
+
+
+def _of_storage(storage: StorageNumbers) -> Iterator[Sample]:
+    labels = {"storage": storage.name}
+    yield Sample("storage_state", "1 for the state that it is in", 1, labels | {"state": storage.status.state.value})
+    for name, text, value in (
+        ("bytes", "Footage that it holds", storage.size_bytes),
+        ("free_bytes", "Free on its file system", storage.free_bytes),
+        ("queue_jobs", "Writes that wait", storage.queue_jobs),
+        ("queue_bytes", "Bytes that wait to be written", storage.queue_bytes),
+        ("queue_seconds", "Since when the oldest of them waits", storage.waiting_ns / NS_PER_S),
+        ("write_max_seconds", "Longest write since this was read last", storage.write_latency.take_max() / NS_PER_S),
+        ("sync_max_seconds", "Longest sync since this was read last", storage.sync_latency.take_max() / NS_PER_S),
+    ):
+        yield Sample(f"storage_{name}", text, value, labels)
+    if storage.oldest_utc_ns is not None:
+        oldest_s = storage.oldest_utc_ns / NS_PER_S
+        yield Sample("storage_oldest_timestamp_seconds", "When its oldest footage was taken", oldest_s, labels)
+    for name, text, value in (
+        ("writes", "Writes", sum(storage.write_latency.counts)),
+        ("write_seconds", "Time that they took", storage.write_latency.total_ns / NS_PER_S),
+        ("syncs", "Syncs", sum(storage.sync_latency.counts)),
+        ("sync_seconds", "Time that they took", storage.sync_latency.total_ns / NS_PER_S),
+        ("removed_segments", "Segments that retention took", storage.removed_segments),
+        ("removed_bytes", "Bytes that retention took", storage.removed_bytes),
+    ):
+        yield Sample(f"storage_{name}", text, value, labels, Kind.COUNTER)

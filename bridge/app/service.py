@@ -15,6 +15,7 @@ from bridge.app import numbers
 from bridge.app.doors import Door, DoorError, OpenDoor, open_door
 from bridge.app.fleet import CameraSettings, Fleet
 from bridge.app.onvif import OnvifDoor, build_onvif
+from bridge.app.recording import Recording
 from bridge.app.store import Store, problems_of
 from bridge.base.time import NS_PER_S, Clock
 from bridge.dialogue.digest import DigestAuthenticator
@@ -42,7 +43,7 @@ REALM = "Open Network Bridge"
 SERVED_DOORS = ("onvif", "rtsp", "http")
 """Doors that this version has; the others are parsed, checked, and named in a log line when they are configured."""
 
-LIVE_KEYS = ("public",)
+LIVE_KEYS = ("public", "recording")
 """Tables whose changes a reload applies; the log names those that wait for the next start."""
 
 
@@ -63,6 +64,7 @@ class Service:
         self._lockout = Lockout(limits.login_failures, limits.login_pause_ns)
         self._digest = DigestAuthenticator(REALM, store.identity.nonce_key)
         self._fleet = Fleet(reactor, clock, self._catalogue, self._make_hub)
+        self._recording = Recording(reactor, clock, store, self._catalogue)
         self._pool = WorkerPool(reactor)
         self._snapshots = Snapshots(self._pool)
         self._watchdog = Watchdog(reactor, clock)
@@ -85,7 +87,7 @@ class Service:
             self._doors[door.name] = open_door(self._reactor, door)
         self._rtsp.start()
         self._control.listen()
-        self._fleet.apply(map(camera_settings, cameras.cameras))
+        self._apply_cameras(cameras)
         self._onvif.start()
         # What is there now stays for good, the compiled schemas above all: half a million objects that every full
         # collection would look at again, holding the reactor for a tenth of a second.
@@ -102,8 +104,12 @@ class Service:
         for door in self._doors.values():
             await door.close()
         await self._rtsp.close()
+        # Before the cameras go: what they sent last is recorded.
+        self._recording.begin_stop()
         await self._fleet.stop()
         self._pool.close()
+        if not await self._in_thread(self._recording.join):
+            self._log.warning("a storage does not answer; what is not written is recovered at the next start")
 
     def ready(self) -> dict[str, object]:
         """What the ready line says: the doors that are open."""
@@ -145,7 +151,7 @@ class Service:
             self._log.warning("configuration", note=line)
         if later := [key for key in (*changes.needs_restart, *changes.settings) if key not in LIVE_KEYS]:
             self._log.warning("these keys take effect at the next start", keys=later)
-        self._fleet.apply(map(camera_settings, cameras.cameras))
+        self._apply_cameras(cameras)
         self._rights_changed()
         self._log.info("configuration reloaded", cameras=len(cameras.cameras), users=len(self._store.users.list()))
 
@@ -183,12 +189,15 @@ class Service:
         return {}
 
     async def _reread_cameras(self) -> None:
-        cameras = await self._in_thread(lambda: self._store.all_cameras(self._config))
-        self._fleet.apply(map(camera_settings, cameras.cameras))
+        self._apply_cameras(await self._in_thread(lambda: self._store.all_cameras(self._config)))
 
     async def _reloaded(self) -> dict[str, object]:
         await self.reload()
         return {}
+
+    def _apply_cameras(self, cameras: AllCameras) -> None:
+        self._fleet.apply(map(camera_settings, cameras.cameras))
+        self._recording.apply(self._config, cameras.cameras)
 
     def _rights_changed(self) -> None:
         self._rtsp.recheck()
@@ -196,7 +205,8 @@ class Service:
 
     def _control_answers(self) -> Mapping[str, Callable[[], dict[str, object] | Deferred[dict[str, object]]]]:
         return {
-            "cameras": lambda: {"cameras": describe_cameras(self._catalogue)},
+            "cameras": lambda: {"cameras": describe_cameras(self._catalogue, self._recording.states())},
+            "recordings": lambda: self._in_thread(lambda: {"recordings": self._recording.list()}),
             "users-changed": lambda: Deferred.fromCoroutine(self._users_changed()),
             "cameras-changed": lambda: Deferred.fromCoroutine(self._cameras_changed()),
             "reload": lambda: Deferred.fromCoroutine(self._reloaded()),
@@ -246,6 +256,7 @@ class Service:
                 numbers.of_streams(self._catalogue),
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
+                numbers.of_recording(self._recording),
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.base.errors import BridgeError
+from bridge.store.backend import DatabaseUnusableError
 from bridge.store.database import Database
+from bridge.store.index import MediaIndex, open_index
 from bridge.system.audit_log import AuditLog
 from bridge.system.config import Config
 from bridge.system.database import open_database
+from bridge.system.events import EventLog
+from bridge.system.evidence import EvidenceLocks
 from bridge.system.identity import Identity, identity_of
 from bridge.system.secrets import open_vault
 from bridge.system.stored_cameras import AllCameras, StoredCameras
@@ -25,13 +29,22 @@ class DataInUseError(BridgeError):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The opened data folder. Everything here may block for the disk: not on the reactor, but at start and end."""
+    """The opened data folder. Everything here may block for the disk: not on the reactor, but at start and end.
+
+    index, events: None when the index cannot be used: the service then runs without recording
+    problems:      what cannot be used, one line each, for the log
+    """
 
     database: Database
     users: Users
     cameras: StoredCameras
     identity: Identity
     audit: AuditLog
+    evidence: EvidenceLocks
+    index: MediaIndex | None
+    events: EventLog | None
+    problems: tuple[str, ...]
+    _index_database: Database | None
     _lock: int
 
     def all_cameras(self, config: Config) -> AllCameras:
@@ -40,6 +53,8 @@ class Store:
 
     def close(self) -> None:
         """Writes what waits; the folder is free for another process."""
+        if self._index_database is not None:
+            self._index_database.close()
         self.database.close()
         os.close(self._lock)
 
@@ -50,17 +65,32 @@ def open_store(config: Config) -> Store:
     try:
         lock = _lock(config.data)
         vault = open_vault(config.data)
+        index, problems = _open_index(config)
+        limits = config.limits
         return Store(
             database,
             Users(config.users, database, vault),
             StoredCameras(database, vault),
             identity_of(database, vault),
-            AuditLog(database, config.limits.audit_rows),
+            AuditLog(database, limits.audit_rows),
+            EvidenceLocks(database),
+            MediaIndex(index) if index else None,
+            EventLog(index, limits.event_rows, limits.event_age_ns) if index else None,
+            problems,
+            index,
             lock,
         )
     except BaseException:
         database.close()
         raise
+
+
+def _open_index(config: Config) -> tuple[Database | None, tuple[str, ...]]:
+    """Live video needs no index: without one the service runs, and says what is to be done."""
+    try:
+        return open_index(config.data, config.database.get_secret_value()), ()
+    except DatabaseUnusableError as error:
+        return None, (f"{error}. Nothing is recorded; `onb recordings reindex` makes the index anew from the files",)
 
 
 def _lock(data: Path) -> int:
@@ -78,4 +108,4 @@ def _lock(data: Path) -> int:
 
 def problems_of(store: Store, cameras: AllCameras) -> Sequence[str]:
     """What of the database cannot be used, one line each, for the log."""
-    return (*store.users.problems, *cameras.problems)
+    return (*store.problems, *store.users.problems, *cameras.problems)

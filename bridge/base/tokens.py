@@ -1,6 +1,7 @@
 """Ids of cameras and streams, as they stand in every token, URL and file name."""
 
 import re
+import uuid
 
 _CAMERA = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 _STREAM = re.compile(r"[a-z0-9-]{1,16}", re.ASCII)
@@ -17,3 +18,13 @@ def is_camera_id(text: str) -> bool:
 def is_stream_name(text: str) -> bool:
     """Whether `text` keeps STREAM_NAME_RULE."""
     return _STREAM.fullmatch(text) is not None
+
+
+def recording_token(camera: str, stream: str, ended: uuid.UUID | None = None) -> str:
+    """`rec-<camera>.<stream>`, for ever the token of what that stream records.
+
+    ended: UUID of a recording that ended because its camera was removed. Should the camera come again, that is a new
+    recording, which has the token; the old one is told by `rec-<camera>.<stream>.<first eight digits of its UUID>`.
+    """
+    token = f"rec-{camera}.{stream}"
+    return token if ended is None else f"{token}.{ended.hex[:8]}"

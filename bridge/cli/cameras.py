@@ -45,12 +45,13 @@ def cameras_list(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -
             "id": camera["id"],
             "name": camera["name"],
             "state": camera["state"],
+            "recording": _recording_in_words(camera["streams"]),
             "streams": ", ".join(_stream_in_words(stream) for stream in camera["streams"]),
             "reason": camera["reason"],
         }
         for camera in (cameras if isinstance(cameras, list) else [])
     ]
-    print_rows(rows, False, ("id", "name", "state", "streams", "reason"))
+    print_rows(rows, False, ("id", "name", "state", "recording", "streams", "reason"))
 
 
 @cameras_app.command("add")
@@ -135,6 +136,14 @@ def _login(username: str, password: str) -> str:
 def _with_login(url: str, login: str) -> str:
     scheme, separator, rest = url.partition("://")
     return url if "@" in rest else f"{scheme}{separator}{login}{rest}"
+
+
+def _recording_in_words(streams: list[dict[str, object]]) -> str:
+    """How recording goes; with the reason where it does not."""
+    states = [
+        (stream.get("recording"), stream.get("recording_reason")) for stream in streams if stream.get("recording")
+    ]
+    return ", ".join(str(state) if state == "recording" else f"{state}: {reason}" for state, reason in states)
 
 
 def _stream_in_words(stream: dict[str, object]) -> str:

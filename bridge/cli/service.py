@@ -9,6 +9,7 @@ import typer
 from bridge import __version__
 from bridge.cli.cameras import cameras_app
 from bridge.cli.opened import load_config, set_up_logs
+from bridge.cli.recordings import recordings_app
 from bridge.cli.terminal import (
     DEFAULT_CONFIG,
     WRONG,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(users_app, name="users")
 app.add_typer(cameras_app, name="cameras")
+app.add_typer(recordings_app, name="recordings")
 
 
 def main() -> None:
@@ -70,6 +72,7 @@ def demo(
     ports: Annotated[str, typer.Option("--ports", metavar="onvif=18580,rtsp=18554,…", help="Ports of doors.")] = "",
     cameras: Annotated[int, typer.Option("--cameras", min=0, max=1000, help="How many cameras.")] = 4,
     bind: Annotated[list[str] | None, typer.Option("--bind", metavar="ADDRESS", help="Listen here; repeat.")] = None,
+    gap: Annotated[bool, typer.Option(help="One camera is silent for 6 s after 20 s: a gap in its recording.")] = True,
     config: Annotated[Path | None, typer.Option("--config", hidden=True, help="Not read: it is built in.")] = None,
     log_format: Format = LogFormat.TEXT,
     log_level: Level = LogLevel.INFO,
@@ -82,7 +85,7 @@ def demo(
         set_up_logs(log_format, log_level)
         from bridge.app import demo as demonstrate
 
-        code = demonstrate(data, wanted, cameras, bind or None)
+        code = demonstrate(data, wanted, cameras, bind or None, gap=gap)
     raise typer.Exit(code)
 
 

@@ -11,10 +11,11 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from bridge.base.time import Clock
+from bridge.base.media import Track
+from bridge.base.time import NS_PER_S, Clock
 from bridge.media.hub import Hub, Run
 from bridge.sim.records import RecordReader, StreamTracks
-from bridge.sim.scenes import Scene
+from bridge.sim.scenes import SILENCE_S, Scene
 from bridge.system.catalogue import Camera, Catalogue, LiveStream, StreamState
 
 STREAM_NAMES = ("main", "sub")
@@ -61,11 +62,15 @@ class _Worker(ProcessProtocol):
         self._log = structlog.get_logger().bind(simulated_camera=scene.name)
         self._stopping = False
         self._process: Any = None
+        at_s = scene.silent_at_s
+        self._silent_from_ns = self._clock.monotonic_ns() + at_s * NS_PER_S if at_s else 0
+        self._silent_until_ns = self._silent_from_ns + SILENCE_S * NS_PER_S if at_s else 0
         self._reset()
 
     def _reset(self) -> None:
         self._reader = RecordReader()
         self._runs: dict[int, Run] = {}
+        self._tracks: dict[int, tuple[Track, ...]] = {}
 
     def start(self) -> None:
         """Spawns the process."""
@@ -84,13 +89,20 @@ class _Worker(ProcessProtocol):
 
     def outReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """What the worker encoded, into the hubs."""
+        now = self._clock.monotonic_ns()
         for record in self._reader.feed(data):
             if isinstance(record, StreamTracks):
+                self._tracks[record.stream] = record.tracks
                 self._runs[record.stream] = self._hubs[record.stream].begin_run(record.tracks)
+            elif self._silent_from_ns <= now < self._silent_until_ns:
+                if (run := self._runs.pop(record.stream, None)) is not None:
+                    run.end()
             else:
-                self._runs[record.stream].push(
-                    record.track, record.media_time, record.parts, record.key, False, self._clock.monotonic_ns()
-                )
+                # A run waits for its first key frame by itself.
+                run = self._runs.get(record.stream)
+                if run is None:
+                    run = self._runs[record.stream] = self._hubs[record.stream].begin_run(self._tracks[record.stream])
+                run.push(record.track, record.media_time, record.parts, record.key, False, now)
 
     def processEnded(self, reason: Failure) -> None:  # noqa: N802 - Twisted's name
         """Starts it again, unless it was stopped."""

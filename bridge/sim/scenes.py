@@ -5,12 +5,15 @@ from dataclasses import asdict, dataclass, replace
 
 from bridge.base.media import Codec
 
+SILENCE_S = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """One simulated camera. The sub stream has half the size and half the frame rate of the main one, and is H.264.
 
-    hue: 0 to 255; tells the cameras apart at a glance
+    hue:         0 to 255; tells the cameras apart at a glance
+    silent_at_s: so long after its start it sends nothing for SILENCE_S, once: its recording has a gap; 0: never
     """
 
     name: str
@@ -22,6 +25,7 @@ class Scene:
     bitrate_bps: int = 1_500_000
     codec: Codec = Codec.H264
     audio: Codec | None = None
+    silent_at_s: int = 0
 
     @property
     def camera_id(self) -> str:
@@ -45,17 +49,17 @@ SCENES: tuple[Scene, ...] = (
     Scene("Entrance", 90, audio=Codec.AAC),
     Scene("Car park", 200, width=960, height=540, frame_rate=16, gop=32, codec=Codec.H265),
     Scene("Workshop", 30, audio=Codec.PCMA),
-    Scene("Harbour", 160),
+    Scene("Harbour", 160, silent_at_s=20),
 )
 
 
-def scenes(count: int) -> list[Scene]:
-    """`count` cameras: SCENES in turn, numbered from the second round on."""
-    return [_scene(number) for number in range(count)]
+def scenes(count: int, *, gap: bool = True) -> list[Scene]:
+    """`count` cameras: SCENES in turn, numbered from the second round on. gap False: none is ever silent."""
+    return [scene if gap else replace(scene, silent_at_s=0) for scene in map(_scene, range(count))]
 
 
 def _scene(number: int) -> Scene:
     again, scene = number // len(SCENES), SCENES[number % len(SCENES)]
     if not again:
         return scene
-    return replace(scene, name=f"{scene.name} {again + 1}", hue=(scene.hue + 25 * again) % 256)
+    return replace(scene, name=f"{scene.name} {again + 1}", hue=(scene.hue + 25 * again) % 256, silent_at_s=0)

@@ -1,6 +1,7 @@
 """How `onb` asks the running service: one line of JSON each way over the Unix socket `data`/onb.sock.
 
     {"do": "cameras"}            -> {"ok": true, "cameras": [...]}   as `onb cameras list --json` prints them
+    {"do": "recordings"}         -> {"ok": true, "recordings": [...]} as `onb recordings list --json` prints them
     {"do": "users-changed"}      -> {"ok": true}                     the service reads the database's users again
     {"do": "cameras-changed"}    -> {"ok": true}                     … and its cameras
     {"do": "reload"}             -> {"ok": true}                     as SIGHUP; refused: {"ok": false, "error": "…"}
@@ -15,6 +16,7 @@ import socket
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 from bridge.base.errors import BridgeError, RemoteProtocolError
 from bridge.base.media import Medium
@@ -24,7 +26,7 @@ SOCKET_FILE = "onb.sock"
 LINE_LIMIT_BYTES = 8 * 1024 * 1024
 REQUEST_LIMIT_BYTES = 4096
 ADDRESS_LIMIT_BYTES = 107  # sockaddr_un.sun_path less its final zero (unix(7))
-REQUESTS = frozenset({"cameras", "users-changed", "cameras-changed", "reload"})
+REQUESTS = frozenset({"cameras", "recordings", "users-changed", "cameras-changed", "reload"})
 
 
 class ControlError(BridgeError):
@@ -111,21 +113,28 @@ def _line(connection: socket.socket) -> bytes:
     return bytes(received)
 
 
-def describe_cameras(catalogue: Catalogue) -> list[dict[str, object]]:
-    """The cameras as `onb cameras list --json` prints them. Runs where the catalogue lives."""
+def describe_cameras(
+    catalogue: Catalogue, recordings: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({})
+) -> list[dict[str, object]]:
+    """The cameras as `onb cameras list --json` prints them. Runs where the catalogue lives.
+
+    recordings: by camera and stream, state and reason of its recording
+    """
     return [
         {
             "id": camera.id,
             "name": camera.name,
             "state": camera.state.value,
             "reason": camera.reason,
-            "streams": [_describe_stream(stream) for stream in camera.streams],
+            "streams": [
+                _describe_stream(stream, recordings.get((camera.id, stream.name))) for stream in camera.streams
+            ],
         }
         for camera in catalogue.cameras()
     ]
 
 
-def _describe_stream(stream: LiveStream) -> dict[str, object]:
+def _describe_stream(stream: LiveStream, recording: tuple[str, str] | None) -> dict[str, object]:
     """null: not known (yet)."""
     video = next((track for track in stream.hub.tracks if track.medium is Medium.VIDEO), None)
     rate = stream.hub.statistics.frame_rate or (video.frame_rate if video else None)
@@ -136,6 +145,7 @@ def _describe_stream(stream: LiveStream) -> dict[str, object]:
         height=video.height if video else 0,
         fps=rate,
         bitrate_bps=stream.hub.statistics.bitrate_bps,
+        recording=recording,
     )
 
 
@@ -147,6 +157,7 @@ def describe_stream(
     height: int = 0,
     fps: float | Fraction | None = None,
     bitrate_bps: int = 0,
+    recording: tuple[str, str] | None = None,
 ) -> dict[str, object]:
     """One entry of `streams`; what is not known is null."""
     return {
@@ -156,4 +167,6 @@ def describe_stream(
         "height": height or None,
         "fps": round(float(fps), 2) if fps else None,
         "bitrate": bitrate_bps or None,
+        "recording": recording[0] if recording else None,
+        "recording_reason": recording[1] if recording else None,
     }

@@ -1,8 +1,10 @@
 """Ids of cameras and streams."""
 
+import uuid
+
 import pytest
 
-from bridge.base.tokens import is_camera_id, is_stream_name
+from bridge.base.tokens import is_camera_id, is_stream_name, recording_token
 
 
 @pytest.mark.parametrize("text", ["front-door", "a", "0", "x" * 32])
@@ -20,3 +22,9 @@ def test_stream_names() -> None:
     assert is_stream_name("x" * 16)
     assert not is_stream_name("x" * 17)
     assert not is_stream_name("Sub")
+
+
+def test_recording_tokens() -> None:
+    assert recording_token("gate", "main") == "rec-gate.main"
+    ended = uuid.UUID("12345678-0000-4000-8000-000000000000")
+    assert recording_token("gate", "main", ended) == "rec-gate.main.12345678"

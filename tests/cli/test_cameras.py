@@ -12,6 +12,7 @@ def test_cameras_at_rest(folder):
     )
     assert (result.exit_code, result.output) == (0, "")
     nothing = {"codec": None, "width": None, "height": None, "fps": None, "bitrate": None}
+    nothing |= {"recording": None, "recording_reason": None}
     assert json.loads(onb("cameras", "list", "--json").stdout) == [
         {
             "id": "gate",
@@ -29,7 +30,7 @@ def test_cameras_at_rest(folder):
         },
     ]
     assert onb("cameras", "remove", "yard").exit_code == 0
-    assert onb("cameras", "list").stdout == "gate\tThe gate\tunknown\tmain\tthe service is not running\n"
+    assert onb("cameras", "list").stdout == "gate\tThe gate\tunknown\t\tmain\tthe service is not running\n"
 
 
 def test_a_camera_s_login_is_typed_or_warned_about(folder):
@@ -51,7 +52,8 @@ def test_a_camera_s_login_is_typed_or_warned_about(folder):
 def test_the_running_service_is_asked_and_told(folder, monkeypatch):
     asked = []
     answer = [{"id": "gate", "name": "G", "state": "up", "reason": "a\x1b[31m", "streams": [
-        {"name": "main", "codec": "H264", "width": 640, "height": 360, "fps": 25.0, "bitrate": 5}]}]  # fmt: skip
+        {"name": "main", "codec": "H264", "width": 640, "height": 360, "fps": 25.0, "bitrate": 5,
+         "recording": "failed", "recording_reason": "/video is full"}]}]  # fmt: skip
 
     def ask(data, do):
         asked.append((data, do))
@@ -59,7 +61,7 @@ def test_the_running_service_is_asked_and_told(folder, monkeypatch):
 
     monkeypatch.setattr(control, "ask", ask)
     assert json.loads(onb("cameras", "list", "--json").stdout) == answer
-    assert onb("cameras", "list").stdout == "gate\tG\tup\tmain H264 640x360 25.0 fps\ta [31m\n"
+    assert onb("cameras", "list").stdout == "gate\tG\tup\tfailed: /video is full\tmain H264 640x360 25.0 fps\ta [31m\n"
     onb("users", "add", "bob", "--password-file", "-", typed="hunter2")
     onb("cameras", "add", "yard", "rtsp://h/")
     data = folder / "data"

@@ -133,7 +133,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("demo")
     names = ("onvif", "rtsp", "http")
     ports = ",".join(f"{name}={port}" for name, port in zip(names, free_ports(len(names)), strict=True))
-    arguments = ["demo", "--data", str(folder / "data"), "--ports", f"{ports},rtsps=0,https=0", "--bind", "127.0.0.1"]
+    arguments = [
+        "demo",
+        "--data",
+        str(folder / "data"),
+        "--ports",
+        f"{ports},rtsps=0,https=0",
+        "--bind",
+        "127.0.0.1",
+        "--no-gap",
+    ]
     with running(arguments, folder, data=folder / "data") as service:
         service.wait_until_up()
         yield service

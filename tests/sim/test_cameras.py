@@ -1,5 +1,6 @@
 """Workers as processes: what they write reaches the hubs, and a dead one is started again."""
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.error import ProcessDone
@@ -7,7 +8,7 @@ from twisted.internet.task import Clock as TwistedClock
 from twisted.python.failure import Failure
 
 from bridge.base.media import Codec, Track
-from bridge.base.time import ManualClock
+from bridge.base.time import NS_PER_S, ManualClock
 from bridge.sim.cameras import SimulatedCameras
 from bridge.sim.records import EncodedUnit, encode_tracks, encode_unit
 from bridge.sim.scenes import scenes
@@ -41,3 +42,22 @@ def test_units_reach_the_hubs_and_a_dead_worker_is_started_again() -> None:
     worker.processEnded(Failure(ProcessDone(0)))
     reactor.advance(5)
     assert len(reactor.spawned) == 2
+
+
+def test_a_silence_is_a_gap_and_ends_with_a_key_frame() -> None:
+    reactor, clock = FakeReactor(), ManualClock()
+    scene = replace(scenes(1)[0], silent_at_s=20)
+    cameras = SimulatedCameras(reactor, clock, [scene])
+    cameras.start()
+    (worker,) = reactor.spawned
+    hub = cameras.catalogue.cameras()[0].streams[0].hub
+    worker.outReceived(encode_tracks(0, [Track(Codec.H264, 90000)]))
+    sent = {}
+    for second in range(30):
+        parts = (b"\x67\x42\x00\x1e", b"\x68\xce", b"\x65\x88") if second % 2 == 0 else (b"\x41\x88",)
+        worker.outReceived(encode_unit(EncodedUnit(0, 0, second % 2 == 0, second * 90000, parts)))
+        sent[second] = hub.statistics.units
+        clock.advance(NS_PER_S)
+    # Silent from 20 on; 26 is a key frame.
+    assert [second for second in range(1, 30) if sent[second] == sent[second - 1]] == [20, 21, 22, 23, 24, 25]
+    assert hub.statistics.runs == 2

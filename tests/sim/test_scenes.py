@@ -15,3 +15,8 @@ def test_more_cameras_than_scenes_are_numbered() -> None:
 def test_a_scene_travels_as_json() -> None:
     scene = Scene("A b", 3, codec=Codec.H265, audio=Codec.PCMA)
     assert Scene.from_json(scene.to_json()) == scene
+
+
+def test_one_camera_is_silent_for_a_while_unless_told() -> None:
+    assert [scene.name for scene in scenes(8) if scene.silent_at_s] == ["Harbour"]
+    assert not any(scene.silent_at_s for scene in scenes(8, gap=False))

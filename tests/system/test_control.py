@@ -122,15 +122,18 @@ def test_cameras_as_the_command_prints_them():
     down = LiveStream("sub", Hub("gate/sub", ManualClock()), StreamState.DOWN, "DNS: no address")
     catalogue = Catalogue()
     catalogue.replace([Camera("gate", "Gate", (LiveStream("main", hub, StreamState.UP), down))])
-    assert control.describe_cameras(catalogue) == [
+    recordings = {("gate", "main"): ("failed", "/video is full")}
+    assert control.describe_cameras(catalogue, recordings) == [
         {
             "id": "gate",
             "name": "Gate",
             "state": "up",
             "reason": "",
             "streams": [
-                {"name": "main", "codec": "H264", "width": 1920, "height": 1080, "fps": 29.97, "bitrate": 4_000_000},
-                {"name": "sub", "codec": None, "width": None, "height": None, "fps": None, "bitrate": None},
+                {"name": "main", "codec": "H264", "width": 1920, "height": 1080, "fps": 29.97, "bitrate": 4_000_000}
+                | {"recording": "failed", "recording_reason": "/video is full"},
+                {"name": "sub", "codec": None, "width": None, "height": None, "fps": None, "bitrate": None}
+                | {"recording": None, "recording_reason": None},
             ],
         }
     ]
