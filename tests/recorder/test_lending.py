@@ -19,7 +19,9 @@ TRACKS = (Track(Codec.PCMU, 8000),)
 def live(serial: int, captures: list[int]) -> LiveSegment:
     index = SampleIndex(1)
     count = len(captures)
-    index.tracks[0].extend(captures, range(count), range(count), range(100, 100 + 10 * count, 10), [10] * count, [KEY] * count)
+    index.tracks[0].extend(
+        captures, range(count), range(count), range(100, 100 + 10 * count, 10), [10] * count, [KEY] * count
+    )
     header = SegmentHeader(uuid.UUID(int=1), uuid.UUID(int=2), serial, 3, (0,), True)
     return LiveSegment(Path("gone.mp4"), captures[0] if captures else 0, header, TRACKS, index)
 
