@@ -94,6 +94,14 @@ class Entry:
         """What the next entry's `prev` is."""
         return hashlib.sha256(self.unsigned()).digest()
 
+    def is_signed_by(self, public_key: bytes) -> bool:
+        """Whether the signature is true. public_key: Ed25519, 32 bytes"""
+        try:
+            Ed25519PublicKey.from_public_bytes(public_key).verify(self.signature, self.unsigned())
+        except InvalidSignature:
+            return False
+        return True
+
     def _fields(self) -> dict[str, object]:
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: value.hex() if isinstance(value, bytes) else value for name, value in values}
@@ -265,7 +273,6 @@ def verify_chain(folder: RecordingFolder, public_key: bytes, head: ChainHead | N
     head:       as index.db knows it; None: a chain that was cut off at its end is not found
     Raises OSError. The oldest folders may be gone: the first entry that is left is believed in its `prev`.
     """
-    key = Ed25519PublicKey.from_public_bytes(public_key)
     faults = []
     last: Entry | None = None
     missing = 0
@@ -274,9 +281,7 @@ def verify_chain(folder: RecordingFolder, public_key: bytes, head: ChainHead | N
             faults.append(Fault(path, offset, str(entry)))
             missing += 1
             continue
-        try:
-            key.verify(entry.signature, entry.unsigned())
-        except InvalidSignature:
+        if not entry.is_signed_by(public_key):
             faults.append(Fault(path, offset, f"entry {entry.n}: the signature is not the recorder's"))
         expected = (
             ChainHead(last.n, last.link()) if last else ChainHead(entry.n - 1, b"" if entry.n == 1 else entry.prev)

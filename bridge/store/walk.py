@@ -18,12 +18,15 @@ from bridge.store.format import (
     SEAL_HEAD,
     Footer,
     Head,
+    Summary,
     decode_captures,
     decode_head,
     decode_index,
     head_bytes,
     index_bytes,
+    lead_of,
     sample_flags,
+    summarize_index,
 )
 from bridge.store.sample_index import SampleIndex
 from bridge.wire.mp4.boxes import MAX_HEADER_BYTES, read_header
@@ -35,6 +38,8 @@ _TAIL_BYTES = 64 << 10
 _MAX_DESCRIPTION_BYTES = 16 << 20
 _HASHED_BYTES = 1 << 20
 _MFRO_BYTES = 16
+#: The index box ends with its length.
+_LENGTH_BYTES = 4
 _MAX_DECODE_TIME = 1 << 61
 
 
@@ -179,6 +184,24 @@ class StoredFooter(NamedTuple):
 
 def read_footer(descriptor: int, head: Head, size: int) -> StoredFooter | None:
     """The footer of a file of that size; None: without. Raises OSError, DamagedError (not readable)."""
+    found = _find_index(descriptor, head, size)
+    if found is None:
+        return None
+    data, at, mfra = found
+    footer = decode_index(data)
+    if len(footer.index.tracks) != len(head.tracks):
+        raise DamagedError(f"index of {len(footer.index.tracks)} tracks; moov has {len(head.tracks)}", offset=at)
+    return StoredFooter(footer, at, at + len(data), mfra)
+
+
+def read_summary(descriptor: int, head: Head, size: int) -> Summary | None:
+    """The same without its samples. Raises OSError, DamagedError."""
+    found = _find_index(descriptor, head, size)
+    return summarize_index(found[0], len(head.tracks), lead_of(head.tracks)) if found else None
+
+
+def _find_index(descriptor: int, head: Head, size: int) -> tuple[bytes, int, bytes] | None:
+    """(index box, where it begins, mfra); None: the file does not end with them."""
     start = max(len(head.raw), size - _TAIL_BYTES)
     tail = read_at(descriptor, size - start, start)
     if len(tail) < _MFRO_BYTES or tail[-12:-8] != b"mfro":
@@ -193,7 +216,4 @@ def read_footer(descriptor: int, head: Head, size: int) -> StoredFooter | None:
     if not len(head.raw) <= at < mfra_at or mfra_at - at > MAX_INDEX_BYTES:
         raise DamagedError(f"index box of {mfra_at - at} bytes in a file of {size}", offset=mfra_at - 4)
     data = tail[at - start : mfra_at - start] if at >= start else read_at(descriptor, mfra_at - at, at)
-    footer = decode_index(data)
-    if len(footer.index.tracks) != len(head.tracks):
-        raise DamagedError(f"index of {len(footer.index.tracks)} tracks; moov has {len(head.tracks)}", offset=at)
-    return StoredFooter(footer, at, mfra_at, tail[mfra_at - start :])
+    return data, at, tail[mfra_at - start :]

@@ -1,12 +1,14 @@
 import json
 import uuid
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bridge.base.errors import DamagedError
 from bridge.base.time import parse_utc
 from bridge.store.layout import (
+    Fault,
     LockFacts,
     RecordingFacts,
     RecordingFolder,
@@ -195,3 +197,47 @@ def test_making_the_folder_of_a_thousand_twice(recording):
     assert recording.make_thousand(42_137) == recording.make_thousand(42_999) == recording.path / "000042"
     assert recording.thousands() == [recording.path / "000042"]
     assert RecordingFolder(recording.path).uuid == FACTS.uuid
+
+
+def deleted(recording, first, last):
+    return [int(path.name[:8]) for path in recording.unlink_segments(first, last)]
+
+
+def test_a_range_of_segments_is_deleted(recording):
+    put(recording, 1, 2, 3, 5)
+    assert deleted(recording, 2, 4) == [2, 3]
+    assert deleted(recording, 2, 4) == []
+    assert serials(recording.segments()) == [1, 5]
+    assert [path.name for path in recording.thousands()] == ["000000"]
+
+
+def test_a_folder_goes_with_its_last_segment(recording):
+    put(recording, 1, 1000, 2000, 3000)
+    for folder in recording.thousands():
+        (folder / "chain.jsonl").touch()
+    assert deleted(recording, 1000, 2500) == [1000, 2000]
+    assert [path.name for path in recording.thousands()] == ["000000", "000003"]
+    # The newest stays, empty or not.
+    assert deleted(recording, 1, 3000) == [1, 3000]
+    assert [path.name for path in recording.thousands()] == ["000003"]
+
+
+def test_a_folder_stays_while_the_chain_has_no_newer_part(recording):
+    put(recording, 1, 1000, 2000, 10**9)
+    (recording.thousand(1000) / "chain.jsonl").touch()
+    assert deleted(recording, 1, 2000) == [1, 1000, 2000]
+    assert [path.name for path in recording.thousands()] == ["000001", "000002", "1000000"]
+
+
+def test_a_folder_with_foreign_files_stays(recording):
+    put(recording, 1, 1000)
+    (recording.thousand(1000) / "chain.jsonl").touch()
+    (recording.thousand(1) / "notes.txt").touch()
+    assert deleted(recording, 1, 1) == [1]
+    assert [path.name for path in recording.thousands()] == ["000000", "000001"]
+
+
+def test_a_fault_says_where():
+    path = Path("/video/a.mp4")
+    assert str(Fault(path, 7, "is torn")) == "/video/a.mp4, byte 7: is torn"
+    assert str(Fault(path, -1, "is gone")) == "/video/a.mp4: is gone"
