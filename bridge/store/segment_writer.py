@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bridge.base.errors import LocalProtocolError
 from bridge.base.media import AccessUnit, Medium, Track
-from bridge.base.time import NS_PER_S
+from bridge.base.time import NS_PER_S, ns_to_ticks, ticks_to_ns
 from bridge.store.decode_times import DecodeTimes, begin_run
 from bridge.store.format import (
     DIGEST_BYTES,
@@ -83,16 +83,31 @@ class FinishedSegment:
 
 
 def segment_origins(tracks: Sequence[Track], times: Sequence[DecodeTimes], fragment: FragmentUnits) -> tuple[int, ...]:
-    """The media time of each track that becomes decode time 0 of a segment: the same moment for all, to a tick.
+    """The media time of each track that becomes decode time 0 of a segment: one moment of capture for all, to a tick.
 
-    fragment: the segment's first one. The moment is the earliest of its decode times, so that these start near zero and
-    none is negative.
+    Media times of two tracks may be apart by what the network did to their first packets; capture times are not, and
+    players of the bare file know no others. The moment is the earliest at which a track begins, so that decode times
+    start near zero and none is negative.
+
+    fragment: the segment's first one. A track that has no units in it takes the earliest media time of the others.
     """
-    moments = []
+    firsts, captured = {}, {}
     for index, media_times in fragment.media_times().items():
+        rate = tracks[index].clock_rate
         first = copy.deepcopy(times[index]).assign(media_times, fragment.next_media_time.get(index))[0][0]
-        moments.append(first * NS_PER_S // tracks[index].clock_rate)
-    return tuple(min(moments) * track.clock_rate // NS_PER_S for track in tracks)
+        firsts[index] = first
+        # Of several units the one that was delayed least tells best when the first was taken.
+        captured[index] = min(
+            unit.utc_ns - ticks_to_ns(unit.media_time - first, rate) for unit in fragment.units if unit.track == index
+        )
+    moment_ns = min(captured.values())
+    earliest_ns = min(first * NS_PER_S // tracks[index].clock_rate for index, first in firsts.items())
+    return tuple(
+        firsts[index] - ns_to_ticks(captured[index] - moment_ns, track.clock_rate)
+        if index in firsts
+        else earliest_ns * track.clock_rate // NS_PER_S
+        for index, track in enumerate(tracks)
+    )
 
 
 class SegmentWriter:

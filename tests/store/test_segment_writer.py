@@ -3,6 +3,7 @@
 import errno
 import os
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -243,7 +244,7 @@ def test_decode_times_go_on_from_segment_to_segment(folder, b_frames):
         seconds = [run.decode_time / tracks[run.track_id - 1].clock_rate for run in first.runs]
         assert min(seconds) < 0.001
         assert max(seconds) < 0.5
-        # In step: the origins are one moment.
+        # In step: here media times are, and so the origins are one moment.
         origins = [origin / track.clock_rate for origin, track in zip(reader.header.origins, tracks, strict=True)]
         assert origins[0] == pytest.approx(origins[1], abs=1 / 8000)
         reader.close()
@@ -256,6 +257,18 @@ def test_origins_are_the_earliest_decode_time():
     assert segment_origins(TRACKS, times, fragment) == (86_400, 7680)
     # Asking changed nothing.
     assert segment_origins(TRACKS, times, fragment) == (86_400, 7680)
+
+
+def test_tracks_are_in_step_by_capture_time_whatever_their_media_times_say():
+    # Sound was captured a quarter of a second after the picture, its media time lies half a second behind it.
+    picture = unit(0, 90_000)
+    sound = replace(unit(1, 4000), utc_ns=picture.utc_ns + NS_PER_S // 4)
+    # A packet that was delayed, and so dated late, does not count.
+    late = replace(unit(1, 4160), utc_ns=sound.utc_ns + NS_PER_S // 10)
+    assert segment_origins(TRACKS, begin_run(TRACKS), FragmentUnits([picture, sound, late])) == (90_000, 2000)
+    # What is not there takes the earliest media time.
+    tracks = (*TRACKS, AUDIO)
+    assert segment_origins(tracks, begin_run(tracks), FragmentUnits([picture, sound])) == (90_000, 2000, 4000)
 
 
 def test_audio_from_before_the_origin_is_not_lost(folder):
@@ -348,6 +361,32 @@ def test_ffmpeg_takes_it_as_it_lies(folder, encoder, b_frames, audio, is_finishe
     assert decoded[1] >= len(expected[1]) - 1
     if b_frames:
         assert [packet.pts for packet in video] != sorted(packet.pts for packet in video)
+
+
+@pytest.mark.parametrize("apart_ms", [-300, 300])
+@pytest.mark.parametrize("b_frames", [0, 3])
+def test_players_show_together_what_was_captured_together(folder, b_frames, apart_ms):
+    tracks, fragments = real_fragments("libx264", b_frames=b_frames)
+    fragments = [
+        replace(
+            fragment,
+            units=[
+                replace(one, media_time=one.media_time + 8 * apart_ms) if one.track == 1 else one
+                for one in fragment.units
+            ],
+        )
+        for fragment in fragments
+    ]
+    path, _ = finish(folder, fragments, tracks=tracks)
+    streams, _ = packets_of(path)
+    shown = [
+        float(packet.pts * packet.time_base) - (one.utc_ns - START_NS) / NS_PER_S
+        for track in range(2)
+        for packet, one in zip(streams[track], units_of(fragments, track), strict=True)
+    ]
+    assert max(shown) - min(shown) < 2 / 8000
+    with closing(SegmentReader.open(path)) as reader:
+        assert list(reader.index.tracks[1].media_time) == [one.media_time for one in units_of(fragments, 1)]
 
 
 def annexb_of(packet):
