@@ -23,4 +23,5 @@ overlay         which of several segments is shown
 schema          the tables of index.db; migrations: how they came about
 database        a database of ours: migrations, one writer
   backend         what it lies on: sqlite, postgres
+  read_only       looked at without changing any file of it
 """

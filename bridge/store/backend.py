@@ -48,8 +48,8 @@ class DatabaseKind:
         return f"onb_{self.name}"
 
 
-class Backend(Protocol):
-    """An SQLite file, or a schema of a PostgreSQL database. Transactions that write take turns, also with others'."""
+class ReadableBackend(Protocol):
+    """As much of a backend as reading needs."""
 
     place: str
     """How messages call it; holds no secret."""
@@ -57,7 +57,14 @@ class Backend(Protocol):
 
     @property
     def reader(self) -> sa.Engine:
-        """The same for transactions that only read: each sees one consistent state."""
+        """The engine for transactions that only read: each sees one consistent state."""
+
+    def sentence(self, error: BaseException) -> str:
+        """What the driver's error means, and what to do. Holds no secret."""
+
+
+class Backend(ReadableBackend, Protocol):
+    """An SQLite file, or a schema of a PostgreSQL database. Transactions that write take turns, also with others'."""
 
     def alone(self) -> AbstractContextManager[None]:
         """One process at a time opens and migrates."""
@@ -65,12 +72,9 @@ class Backend(Protocol):
     def prepare(self, connection: sa.Connection) -> None:
         """Before its tables are looked at, in the transaction that migrates. Raises DatabaseUnusableError."""
 
-    def sentence(self, error: BaseException) -> str:
-        """What the driver's error means, and what to do. Holds no secret."""
-
 
 @contextmanager
-def explained(backend: Backend) -> Iterator[None]:
+def explained(backend: ReadableBackend) -> Iterator[None]:
     """Errors of the database as DatabaseUnusableError; a broken constraint is the caller's and comes through."""
     try:
         yield

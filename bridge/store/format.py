@@ -29,7 +29,7 @@ from uuid import UUID
 
 from bridge.base.errors import DamagedError
 from bridge.base.media import Medium, Track
-from bridge.store.sample_index import DAMAGED, KEY, SampleIndex, Samples
+from bridge.store.sample_index import DAMAGED, KEY, SampleIndex, Samples, Span, span_of
 from bridge.wire.mp4 import fragment as mp4
 from bridge.wire.mp4.boxes import MAX_HEADER_BYTES, Box, read_boxes, read_header, uuid_box
 from bridge.wire.mp4.init import init, parse_moov
@@ -109,6 +109,14 @@ class Footer:
     index: SampleIndex
     seals: tuple[bytes, ...]
     clock: ClockFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What of an index box is read without its samples. span None: it has none."""
+
+    seals: tuple[bytes, ...]
+    span: Span | None
 
 
 def lead_of(tracks: Sequence[Track]) -> int:
@@ -289,6 +297,15 @@ def index_bytes(tail: bytes) -> int:
 
 def decode_index(data: bytes) -> Footer:
     """The index box that is `data`. Raises DamagedError."""
+    return _IndexContent(_unpacked(data)).footer()
+
+
+def summarize_index(data: bytes, tracks: int, lead: int) -> Summary:
+    """The same without its samples, in a fifth of the time. tracks: how many; lead: the leading one."""
+    return _IndexContent(_unpacked(data)).summary(tracks, lead)
+
+
+def _unpacked(data: bytes) -> bytes:
     found = next(read_boxes(data), None)
     if found is None or found.usertype != INDEX_TYPE or found.end != len(data):
         raise DamagedError("no index box", offset=0)
@@ -304,7 +321,7 @@ def decode_index(data: bytes) -> Footer:
         raise DamagedError(f"index: {error}", offset=found.content) from None
     if len(content) != size or not unpacker.eof or unpacker.unused_data:
         raise DamagedError(f"index of {len(content)} bytes; {size} expected", offset=found.content)
-    return _IndexContent(content).footer()
+    return content
 
 
 class _IndexContent:
@@ -320,16 +337,40 @@ class _IndexContent:
             quality = self._bytes(length).decode()
         except UnicodeDecodeError:
             raise DamagedError("index: the clock's quality is no UTF-8", offset=self._at) from None
-        (count,) = self._fields(_LENGTH)
-        seals = self._bytes(count * DIGEST_BYTES)
+        digests = self._seals()
         (tracks,) = self._fields(_COUNT)
         index = SampleIndex(tracks)
         for samples in index.tracks:
             self._samples(samples)
+        self._end()
+        return Footer(index, digests, ClockFacts(offset_ns if known else None, quality))
+
+    def summary(self, tracks: int, lead: int) -> Summary:
+        _, _, length = self._fields(_CLOCK)
+        self._bytes(length)
+        digests = self._seals()
+        (said,) = self._fields(_COUNT)
+        if said != tracks:
+            raise DamagedError(f"index of {said} tracks; moov has {tracks}", offset=self._at)
+        captures = [self._captures() for _ in range(tracks)]
+        self._end()
+        return Summary(digests, span_of(captures, lead) if any(captures) else None)
+
+    def _captures(self) -> list[int]:
+        (count,) = self._fields(_LENGTH)
+        self._need(count * _SAMPLE_BYTES)
+        utc_ns = list(accumulate(self._column("q", count)))
+        self._at += count * (_SAMPLE_BYTES - 8)
+        return utc_ns
+
+    def _seals(self) -> tuple[bytes, ...]:
+        (count,) = self._fields(_LENGTH)
+        seals = self._bytes(count * DIGEST_BYTES)
+        return tuple(seals[at : at + DIGEST_BYTES] for at in range(0, len(seals), DIGEST_BYTES))
+
+    def _end(self) -> None:
         if self._at != len(self._data):
             raise DamagedError(f"index: {len(self._data) - self._at} bytes behind its end", offset=self._at)
-        digests = tuple(seals[at : at + DIGEST_BYTES] for at in range(0, len(seals), DIGEST_BYTES))
-        return Footer(index, digests, ClockFacts(offset_ns if known else None, quality))
 
     def _samples(self, samples: Samples) -> None:
         (count,) = self._fields(_LENGTH)

@@ -74,9 +74,7 @@ class Samples:
 
     def interval_ns(self) -> int:
         """Usual time between two captures, the median; 0 with fewer than two samples."""
-        times = sorted(self.utc_ns)
-        steps = sorted(map(sub, times[1:], times))
-        return steps[len(steps) // 2] if steps else 0
+        return _interval_ns(self.utc_ns)
 
 
 class Span(NamedTuple):
@@ -107,9 +105,22 @@ class SampleIndex:
 
     def span(self, lead: int) -> Span:
         """When all of it was captured. lead: the leading track. Raises ValueError without samples."""
-        tracks = [samples for samples in self.tracks if len(samples)]
-        return Span(
-            min(min(samples.utc_ns) for samples in tracks),
-            max(max(samples.utc_ns) + samples.interval_ns() for samples in tracks),
-            self.tracks[lead].interval_ns(),
-        )
+        return span_of([samples.utc_ns for samples in self.tracks], lead)
+
+
+def span_of(captures: Sequence[Sequence[int]], lead: int) -> Span:
+    """The same, from the capture times of each track, UTC ns."""
+    intervals = [_interval_ns(times) for times in captures]
+    ends = [max(times) + interval for times, interval in zip(captures, intervals, strict=True) if times]
+    return Span(min(min(times) for times in captures if times), max(ends), intervals[lead])
+
+
+def _interval_ns(times: Sequence[int]) -> int:
+    if len(times) < 2:
+        return 0
+    steps: list[int] = list(map(sub, times[1:], times))
+    if min(steps) < 0:  # pictures out of order
+        times = sorted(times)
+        steps = list(map(sub, times[1:], times))
+    steps.sort()
+    return steps[len(steps) // 2]

@@ -57,25 +57,30 @@ class SqliteFile:
         if self._read_through:
             fault = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
             if fault != "ok":
-                raise DatabaseUnusableError(self._damaged(str(fault)))
+                raise DatabaseUnusableError(_damaged(self.path, str(fault)))
 
     def sentence(self, error: BaseException) -> str:
         """See Backend."""
-        name = getattr(error, "sqlite_errorname", "")
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            return self._damaged(str(error))
-        if name.startswith("SQLITE_FULL"):
-            return f"{self.path} cannot be written: the disk is full"
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return f"{self.path} is held by another program for longer than {BUSY_TIMEOUT_MS // 1000} s"
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            return f"{self.path} cannot be written: no right to the file or its folder"
-        return f"{self.path} cannot be used: {error}"
+        return sentence_of(self.path, error)
 
-    def _damaged(self, detail: str) -> str:
-        detail = " ".join(detail.replace("*** in database main ***", "").split())
-        cure = "restore it from a backup, or move it away to start with an empty one"
-        return f"{self.path} is damaged ({detail}): {cure}"
+
+def sentence_of(path: Path, error: BaseException) -> str:
+    """What the driver's error about that file means, and what to do."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return _damaged(path, str(error))
+    if name.startswith("SQLITE_FULL"):
+        return f"{path} cannot be written: the disk is full"
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return f"{path} is held by another program for longer than {BUSY_TIMEOUT_MS // 1000} s"
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return f"{path} cannot be written: no right to the file or its folder"
+    return f"{path} cannot be used: {error}"
+
+
+def _damaged(path: Path, detail: str) -> str:
+    detail = " ".join(detail.replace("*** in database main ***", "").split())
+    return f"{path} is damaged ({detail}): restore it from a backup, or move it away to start with an empty one"
 
 
 def _engine(path: Path, synchronous: str) -> sa.Engine:

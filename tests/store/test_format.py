@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.base.errors import DamagedError
 from bridge.store import format as stored
-from bridge.store.format import ClockFacts, KeyTable, SegmentHeader
+from bridge.store.format import ClockFacts, KeyTable, SegmentHeader, Summary
 from bridge.store.sample_index import DAMAGED, KEY, SampleIndex
 from bridge.wire.mp4 import boxes
 from bridge.wire.mp4.fragment import DAMAGED as DAMAGED_FLAG
@@ -152,6 +152,9 @@ def test_any_index_both_ways(tracks, seals):
     footer = stored.decode_index(stored.encode_index(index, seals, ClockFacts()))
     assert same(footer.index, index)
     assert footer.seals == tuple(seals)
+    if tracks:
+        summary = stored.summarize_index(stored.encode_index(index, seals, ClockFacts(1, "offset")), len(tracks), 0)
+        assert summary == Summary(tuple(seals), index.span(0) if len(index) else None)
 
 
 def test_a_changed_byte_of_the_index_is_harmless_or_found():
@@ -202,6 +205,9 @@ FIXED = bytes(8 + 8 + 4 + 8 + 4)
 def test_nonsense_in_an_index_is_named(content, text):
     with pytest.raises(DamagedError, match=text):
         stored.decode_index(index_box(content))
+    if "expected" in text or "are left" in text:
+        with pytest.raises(DamagedError, match=f"{text}|index of 9 tracks; moov has 1"):
+            stored.summarize_index(index_box(content), 1, 0)
 
 
 def test_an_index_cannot_grow_in_memory_beyond_what_it_says():

@@ -7,7 +7,7 @@ from bridge.store import walk as walking
 from bridge.store.format import SEAL_BOX_BYTES, decode_index, encode_index
 from bridge.store.sample_index import KEY, SampleIndex
 from bridge.store.segment_writer import FragmentUnits
-from bridge.store.walk import add_to_index, digest_of, read_footer, read_head, walk
+from bridge.store.walk import add_to_index, digest_of, read_footer, read_head, read_summary, walk
 from tests.store.segments import CLOCK, TRACKS, finish, recording_folder, small_fragment, start, unfinished, unit
 
 FRAGMENTS = [small_fragment(number) for number in range(3)]
@@ -148,6 +148,8 @@ def test_a_footer_larger_than_the_first_read(folder, opened, monkeypatch, room):
     found = read_footer(descriptor, head, segment.size_bytes)
     assert (found.at, found.mfra_at, found.mfra) == (expected.at, expected.mfra_at, expected.mfra)
     assert found.footer.seals == expected.footer.seals
+    summary = read_summary(descriptor, head, segment.size_bytes)
+    assert (summary.seals, summary.span) == (expected.footer.seals, expected.footer.index.span(0))
 
 
 def test_a_file_without_a_footer_has_none(folder, opened):
@@ -156,6 +158,7 @@ def test_a_file_without_a_footer_has_none(folder, opened):
     head = read_head(descriptor)
     assert read_footer(descriptor, head, path.stat().st_size) is None
     assert read_footer(descriptor, head, len(head.raw)) is None
+    assert read_summary(descriptor, head, path.stat().st_size) is None
 
 
 def test_any_changed_byte_of_the_footer_gives_the_same_one_or_damage(folder, opened):
@@ -187,6 +190,8 @@ def test_the_index_of_another_number_of_tracks_is_damage(folder, opened):
     path.write_bytes(path.read_bytes()[: footer.at] + other + footer.mfra)
     with pytest.raises(DamagedError, match="index of 1 tracks; moov has 2"):
         read_footer(descriptor, head, path.stat().st_size)
+    with pytest.raises(DamagedError, match="index of 1 tracks; moov has 2"):
+        read_summary(descriptor, head, path.stat().st_size)
 
 
 def test_a_seal_covers_all_but_itself(folder, opened):
