@@ -207,13 +207,13 @@ def _find_index(descriptor: int, head: Head, size: int) -> tuple[bytes, int, byt
     if len(tail) < _MFRO_BYTES or tail[-12:-8] != b"mfro":
         return None
     mfra_at = size - index_bytes(tail)
-    if not len(head.raw) < mfra_at <= size - _MFRO_BYTES:
+    if not len(head.raw) + _LENGTH_BYTES <= mfra_at <= size - _MFRO_BYTES:
         raise DamagedError(f"mfro: {size - mfra_at} bytes of mfra in a file of {size}", offset=size - _MFRO_BYTES)
-    if mfra_at - 4 < start:
+    if mfra_at - _LENGTH_BYTES < start:
         start = max(len(head.raw), mfra_at - _TAIL_BYTES)
         tail = read_at(descriptor, size - start, start)
     at = mfra_at - index_bytes(tail[: mfra_at - start])
     if not len(head.raw) <= at < mfra_at or mfra_at - at > MAX_INDEX_BYTES:
-        raise DamagedError(f"index box of {mfra_at - at} bytes in a file of {size}", offset=mfra_at - 4)
+        raise DamagedError(f"index box of {mfra_at - at} bytes in a file of {size}", offset=mfra_at - _LENGTH_BYTES)
     data = tail[at - start : mfra_at - start] if at >= start else read_at(descriptor, mfra_at - at, at)
     return data, at, tail[mfra_at - start :]

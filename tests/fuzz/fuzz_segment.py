@@ -11,12 +11,20 @@ from pathlib import Path
 
 from bridge.base.errors import DamagedError
 from bridge.store.chain import Entry, What, parse_entry
-from bridge.store.format import captures_box, decode_captures, decode_head, decode_index, encode_index, head_bytes
+from bridge.store.format import (
+    captures_box,
+    decode_captures,
+    decode_head,
+    decode_index,
+    encode_index,
+    head_bytes,
+    summarize_index,
+)
 from bridge.store.layout import RecordingFolder
 from bridge.store.sample_index import SampleIndex
 from bridge.store.segment_reader import SegmentReader
 from bridge.store.verify import verify
-from bridge.store.walk import add_to_index, read_footer, read_head, walk
+from bridge.store.walk import add_to_index, read_footer, read_head, read_summary, walk
 from tests.store.segments import TRACKS, finish, small_fragment
 
 with tempfile.TemporaryDirectory() as _place:
@@ -52,6 +60,10 @@ def run(data: bytes) -> None:
         footer = decode_index(data)
         again = decode_index(encode_index(footer.index, footer.seals, footer.clock))
         assert (again.seals, again.clock, len(again.index)) == (footer.seals, footer.clock, len(footer.index))
+        if footer.index.tracks:
+            assert summarize_index(data, len(footer.index.tracks), 0).seals == footer.seals
+    with suppress(DamagedError):
+        summarize_index(data, len(TRACKS), 0)
     _read(data)
 
 
@@ -69,6 +81,8 @@ def _read(data: bytes) -> None:
     assert sum(sum(samples.size) for samples in index.tracks) <= len(data)
     with suppress(DamagedError):
         read_footer(_FILE, _HEAD, len(whole))
+    with suppress(DamagedError):
+        read_summary(_FILE, _HEAD, len(whole))
     if whole != _WHOLE:
         # Spare bits apart, nothing passes for what was written.
         assert verify(_PATH) or len(whole) == len(_WHOLE)
