@@ -266,33 +266,44 @@ def _cut_torn_line(path: Path) -> int:
         return size - end
 
 
-def verify_chain(folder: RecordingFolder, public_key: bytes, head: ChainHead | None = None) -> list[Fault]:
-    """What is wrong with the chain by itself.
+class Checked(NamedTuple):
+    """A line of the chain, and what is wrong there. entry None: it is none, or the chain ends."""
+
+    entry: Entry | None
+    faults: list[Fault]
+
+
+def check_chain(folder: RecordingFolder, public_key: bytes, head: ChainHead | None = None) -> Iterator[Checked]:
+    """The chain by itself, line by line.
 
     public_key: the recorder's, from somewhere that whoever may have changed the disk cannot write
     head:       as index.db knows it; None: a chain that was cut off at its end is not found
     Raises OSError. The oldest folders may be gone: the first entry that is left is believed in its `prev`.
     """
-    faults = []
-    last: Entry | None = None
+    end: ChainHead | None = None
     missing = 0
     for path, offset, entry in read_chain(folder):
         if isinstance(entry, DamagedError):
-            faults.append(Fault(path, offset, str(entry)))
+            yield Checked(None, [Fault(path, offset, str(entry))])
             missing += 1
             continue
+        texts, link = [], entry.link()
         if not entry.is_signed_by(public_key):
-            faults.append(Fault(path, offset, f"entry {entry.n}: the signature is not the recorder's"))
-        expected = (
-            ChainHead(last.n, last.link()) if last else ChainHead(entry.n - 1, b"" if entry.n == 1 else entry.prev)
-        )
-        if entry.n - 1 != expected.entries + (missing if last else 0):
-            faults.append(Fault(path, offset, f"entry {entry.n} follows entry {expected.entries}"))
+            texts.append(": the signature is not the recorder's")
+        expected = end or ChainHead(entry.n - 1, b"" if entry.n == 1 else entry.prev)
+        if entry.n - 1 != expected.entries + (missing if end else 0):
+            texts.append(f" follows entry {expected.entries}")
         elif entry.prev != expected.link and not missing:
-            faults.append(Fault(path, offset, f"entry {entry.n}: prev is not the entry before"))
-        last, missing = entry, 0
-    if head is not None and head.entries:
-        end = ChainHead(last.n, last.link()) if last else ChainHead()
-        if end.entries < head.entries or (end.entries == head.entries and end.link != head.link):
-            faults.append(Fault(folder.path, -1, f"the chain ends with entry {end.entries}; {head.entries} expected"))
-    return faults
+            texts.append(": prev is not the entry before")
+        if head is not None and entry.n == head.entries and link != head.link:
+            texts.append(" is not the one that the index knows")
+        yield Checked(entry, [Fault(path, offset, f"entry {entry.n}{text}") for text in texts])
+        end, missing = ChainHead(entry.n, link), 0
+    last = end.entries if end else 0
+    if head is not None and last < head.entries:
+        yield Checked(None, [Fault(folder.path, -1, f"the chain ends with entry {last}; {head.entries} expected")])
+
+
+def verify_chain(folder: RecordingFolder, public_key: bytes, head: ChainHead | None = None) -> list[Fault]:
+    """What `check_chain` finds."""
+    return [fault for checked in check_chain(folder, public_key, head) for fault in checked.faults]
