@@ -278,7 +278,8 @@ class RecordingFolder:
     def unlink_segments(self, serial: int, until_serial: int) -> list[Path]:
         """Deletes the files of these serials, the last one too, and folders that are empty after it; what was deleted.
 
-        A folder goes with its part of the chain, but for the newest and those behind the chain's newest part.
+        A folder goes with its part of the chain when all older ones are gone, so that the chain that is left has no
+        hole; the newest stays, and so do those behind the chain's newest part.
         """
         gone = []
         for segment in list(self.segments(serial, until_serial + 1)):
@@ -287,11 +288,10 @@ class RecordingFolder:
         chains = self.chains()
         newest_chain = int(chains[-1].parent.name) if chains else 0
         for folder in self.thousands()[:-1]:
-            number = int(folder.name)
-            touched = serial // SERIALS_PER_FOLDER <= number <= until_serial // SERIALS_PER_FOLDER
-            if touched and number < newest_chain and all(path.name == CHAIN for path in folder.iterdir()):
-                (folder / CHAIN).unlink(missing_ok=True)
-                folder.rmdir()
+            if int(folder.name) >= newest_chain or any(path.name != CHAIN for path in folder.iterdir()):
+                break
+            (folder / CHAIN).unlink(missing_ok=True)
+            folder.rmdir()
         return gone
 
     def foreign(self) -> list[Path]:

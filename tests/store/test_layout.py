@@ -211,14 +211,17 @@ def test_a_range_of_segments_is_deleted(recording):
     assert [path.name for path in recording.thousands()] == ["000000"]
 
 
-def test_a_folder_goes_with_its_last_segment(recording):
+def test_a_folder_goes_with_its_last_segment_when_all_older_ones_are_gone(recording):
     put(recording, 1, 1000, 2000, 3000)
     for folder in recording.thousands():
         (folder / "chain.jsonl").touch()
-    assert deleted(recording, 1000, 2500) == [1000, 2000]
-    assert [path.name for path in recording.thousands()] == ["000000", "000003"]
+    # The first is kept, as evidence: the chain goes on without a hole.
+    assert deleted(recording, 1000, 1500) == [1000]
+    assert [path.name for path in recording.thousands()] == ["000000", "000001", "000002", "000003"]
+    assert deleted(recording, 1, 1) == [1]
+    assert [path.name for path in recording.thousands()] == ["000002", "000003"]
     # The newest stays, empty or not.
-    assert deleted(recording, 1, 3000) == [1, 3000]
+    assert deleted(recording, 2000, 3000) == [2000, 3000]
     assert [path.name for path in recording.thousands()] == ["000003"]
 
 
