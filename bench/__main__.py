@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import behind, fanout, first_picture, ingest, measure, profiles, report
+from bench import behind, fanout, first_picture, ingest, measure, profiles, recording, report
 
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = measure.ROOT / "docs" / "benchmarks.md"
@@ -55,6 +55,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "first-picture": lambda plan, say: first_picture.run(count=plan.joins, say=say),
     "behind": lambda plan, say: behind.run(runs=plan.rounds, transports=("tcp", "udp"), say=say),
     "ingest": lambda plan, say: ingest.run(runs=plan.runs, count=plan.cameras, seconds=plan.seconds, say=say),
+    "recording": lambda plan, say: recording.run(runs=plan.runs, watched_s=5 * plan.seconds, say=say),
     "profiles": lambda plan, say: profiles.run(camera_counts=(32, 500), runs=max(plan.runs, 3), say=say),
 }
 

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import loop, measure, viewers
+from bench import loop, measure, service, viewers
 from bench.loop import Setting
 
 Server = Callable[[str], "contextlib.AbstractContextManager[tuple[int, viewers.Target]]"]
-PASSWORD = "bench-password"  # of a service that lives for seconds on the loopback address
 
 
 @contextlib.contextmanager
@@ -24,21 +23,13 @@ def camera(gop: int = Setting.gop) -> Iterator[str]:
 
 @contextlib.contextmanager
 def bridge(url: str) -> Iterator[tuple[int, viewers.Target]]:
-    """`onb serve` as it ships: digest, rights, RTCP, accounting, logs and metrics on."""
-    with tempfile.TemporaryDirectory() as folder:
-        rtsp, onvif, http = measure.free_ports(3)
-        configuration = Path(folder) / "onb.toml"
-        configuration.write_text(
-            f'data = "{folder}/data"\nbind = ["127.0.0.1"]\n'
-            f"[ports]\nonvif = {onvif}\nrtsp = {rtsp}\nrtsps = 0\nhttp = {http}\nhttps = 0\n"
-            "[discovery]\nenabled = false\n"
-            f'[[user]]\nname = "bench"\npassword = "{PASSWORD}"\n'
-            f'[[camera]]\nid = "loop"\nurl = "{url}"\n'
-        )
-        command = [measure.python(), "-m", "bridge.cli", "serve", "--config", configuration, "--log-level", "warning"]
-        with measure.process(command, ready="ready ") as (pid, _):
-            time.sleep(3)  # the camera is up and the hub holds a GOP
-            yield pid, viewers.Target(f"rtsp://127.0.0.1:{rtsp}/live/loop", "bench", PASSWORD)
+    """`onb serve` as it ships."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        service.serve(service.configuration(Path(folder), {"loop": url})) as one,
+    ):
+        time.sleep(3)  # the camera is up and the hub holds a GOP
+        yield one.pid, one.live("loop")
 
 
 @contextlib.contextmanager

@@ -20,12 +20,12 @@ from bench.loop import BUILD
 ROOT = Path(__file__).parent.parent
 
 
-def compiled(name: str) -> Path:
-    """The C program of that name, compiled when its source is newer."""
+def compiled(name: str, *libraries: str) -> Path:
+    """The C program of that name, compiled when its source is newer. libraries: as `-lcrypto`."""
     source, program = Path(__file__).parent / f"{name}.c", BUILD / name
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         BUILD.mkdir(exist_ok=True)
-        subprocess.run(["cc", "-O2", "-o", program, source], check=True)
+        subprocess.run(["cc", "-O2", "-o", program, source, *libraries], check=True)
     return program
 
 
@@ -98,8 +98,19 @@ def median(values: Sequence[float]) -> float:
 def has_gstreamer_server() -> bool:
     """Whether the peer, GStreamer's RTSP server with its Python binding, is installed."""
     check = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    return _runs_on_system_python(check)
+
+
+def has_gstreamer_recorder() -> bool:
+    """Whether the peer, GStreamer's splitmuxsink with its Python binding, is installed."""
+    check = "import gi; gi.require_version('Gst', '1.0'); from gi.repository import Gst; Gst.init(None)"
+    missing = "[1 for name in ('splitmuxsink', 'mp4mux', 'h264parse') if not Gst.ElementFactory.find(name)]"
+    return _runs_on_system_python(f"{check}; import sys; sys.exit(len({missing}))")
+
+
+def _runs_on_system_python(program: str) -> bool:
     try:
-        return subprocess.run(["/usr/bin/python3", "-c", check], capture_output=True, check=False).returncode == 0
+        return subprocess.run(["/usr/bin/python3", "-c", program], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
 

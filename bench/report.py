@@ -69,8 +69,10 @@ def write(path: Path, sections: Iterable[Section], facts: Mapping[str, str]) -> 
 
 
 def _empty(maker: "Callable[[Any], Section]") -> Section:
-    return maker([] if maker is not of_ingest else {})
+    return maker({} if maker in (of_ingest, of_recording) else [])
 
+
+_RECORDING = "Recording"
 
 # --- The measurements ------------------------------------------------------------------------------------------------
 
@@ -226,11 +228,68 @@ def of_profiles(rows: list[dict[str, Any]]) -> Section:
     return Section("GetProfiles of many profiles", how, (_table(heads, lines), *tables), tuple(targets))
 
 
+def of_recording(row: dict[str, Any]) -> Section:
+    """bench/recording.py"""
+    how = (
+        "64 cameras of 1080p25, 4 Mbit/s, GOP 2 s, recorded in segments of 10 s for as long: every camera goes over "
+        "to another one in each window. Recorder: the product's own, in one process, fed with units made beforehand; "
+        "what the same process takes without a recorder is subtracted. The floor is a C program that hashes "
+        "the same fragments (SHA-256), writes each with one `write()` and syncs as often; it has neither index nor "
+        "footers. The peer is GStreamer's `splitmuxsink` with fragments of the same length, without hashes and syncs; "
+        "the cost of feeding it is subtracted as well. Then the whole service pulls 64 cameras, records them all, and "
+        "100 viewers watch over TCP. Missing units are found by the cameras' own times: a step that is longer than a "
+        "picture, at a viewer or in what lies on disk afterwards."
+    )
+    if not row:
+        return Section(_RECORDING, how, (), ())
+    watched, peer = row["watched"], row.get("cpu_to_gstreamer")
+    name = f"{row['cameras']} cameras"
+    both = f"{name} and {watched['viewers']} viewers"
+    targets = (
+        Target(f"{name}: CPU to the floor's", 2, row["cpu_to_floor"]),
+        Target(f"{name}: CPU to GStreamer's", 0.5, peer, note="GStreamer's splitmuxsink is not installed"),
+        Target(f"{name}: writes per fragment", 1, row["writes_per_fragment"]),
+        Target(f"{name}: units not recorded", 0, row["lost"]),
+        Target(f"{both}: units missing at a viewer", 0, watched["viewers_missed_units"]),
+        Target(f"{both}: packets missing", 0, watched["viewers_lost_packets"]),
+        Target(f"{both}: units missing on disk", 0, watched["recorded_missing"]),
+        Target(
+            f"{both}: viewers and recordings that ended or have a gap",
+            0,
+            watched["viewers"] - watched["viewers_alive"] + watched["recorded_runs"] - watched["cameras"]
+            + watched["recorded_short"],
+        ),
+    )  # fmt: skip
+    lines = [
+        ("recorder", _number(row["own_percent"]), _number(row["recorder_percent"]), _number(row["recorder_rss_mb"])),
+        ("without a recorder", "-", _number(row["hub_percent"]), "-"),
+        ("floor", _number(row["floor_percent"]), _number(row["floor_percent"]), "-"),
+    ]
+    if peer is not None:
+        figures = (row["gstreamer_own_percent"], row["gstreamer_percent"], row["gstreamer_rss_mb"])
+        lines += [("GStreamer", *map(_number, figures)), ("fed only", "-", _number(row["feed_percent"]), "-")]
+    heads = ("", "% of a core per camera", "of the whole process", "memory MB")
+    per_segment = ", ".join(f"{kind} {_number(count)}" for kind, count in row["writes_per_segment"].items())
+    disk = (
+        f"Writes beside the fragments, per segment: {per_segment}. A write takes {_number(row['write_ms'])} ms, with "
+        f"the fragment's making and hash; the longest took {_number(row['write_ms_worst'])} ms, the longest sync "
+        f"{_number(row['sync_ms_worst'])} ms."
+    )
+    facts = (
+        f"The service with {watched['cameras']} cameras and {watched['viewers']} viewers over "
+        f"{_number(watched['window_s'])} s: {_number(watched['cpu_percent'])} % of a core; latency p99 "
+        f"{_number(watched['latency_ms_p99'])} ms; the reactor's worst lag {_number(watched['lag_ms_worst'])} ms; "
+        f"{watched['viewers_units']} units seen, {watched['recorded_units']} recorded."
+    )
+    return Section(_RECORDING, how, (_table(heads, lines), disk, facts), targets)
+
+
 MAKERS: dict[str, Callable[[Any], Section]] = {
     "fanout": of_fanout,
     "first-picture": of_first_picture,
     "behind": of_behind,
     "ingest": of_ingest,
+    "recording": of_recording,
     "profiles": of_profiles,
 }
 

@@ -33,12 +33,14 @@ typedef struct {
     uint8_t report[256];
     int started, in_key;
     uint16_t sequence;
+    uint32_t timestamp;
     uint64_t play_ns, first_ns, key_ns, live_ns, report_ns, stamp_ns;
     uint64_t bytes, packets, lost, units, lost_ever;
 } Session;
 
 static Session sessions[MAX_SESSIONS];
 static int session_count, measuring, poll_fd;
+static uint32_t longest_step; // of the RTP time between two pictures of a session
 static uint32_t *latency_us;
 static size_t latency_count;
 
@@ -71,11 +73,14 @@ static void on_packet(Session *s, const uint8_t *p, size_t n, uint64_t now) {
     if (s->in_key && !s->key_ns) s->key_ns = now;
     s->in_key = 0;
     if (!s->live_ns && s->stamp_ns && now < s->stamp_ns + LIVE_NS) s->live_ns = now;
+    uint32_t timestamp = (uint32_t)p[4] << 24 | p[5] << 16 | p[6] << 8 | p[7];
     if (measuring) {
-        s->units++;
+        // Of a camera with an even rate a longer step means that a picture was left out, whatever the sequence says.
+        if (s->units++ && timestamp - s->timestamp > longest_step) longest_step = timestamp - s->timestamp;
         if (s->stamp_ns && now > s->stamp_ns && latency_count < MAX_SAMPLES)
             latency_us[latency_count++] = (now - s->stamp_ns) / 1000;
     }
+    s->timestamp = timestamp;
     s->stamp_ns = 0;
 }
 
@@ -150,12 +155,12 @@ static void report_result(double window_s, double cpu_s) {
     printf("{\"sessions\":%d,\"alive\":%zu,\"started\":%zu,\"window_s\":%.3f,\"bytes\":%llu,\"packets\":%llu,\"lost\":%llu,"
            "\"units\":%llu,\"units_per_s_least\":%.2f,\"latency_ms_p50\":%.2f,\"latency_ms_p99\":%.2f,"
            "\"first_packet_ms_p50\":%.2f,\"first_packet_ms_p99\":%.2f,\"first_picture_ms_p50\":%.2f,"
-           "\"first_picture_ms_p99\":%.2f,\"live_ms_p50\":%.2f,\"live_ms_p99\":%.2f,\"lost_ever\":%llu,\"own_cpu_s\":%.3f}\n",
+           "\"first_picture_ms_p99\":%.2f,\"live_ms_p50\":%.2f,\"live_ms_p99\":%.2f,\"lost_ever\":%llu,\"own_cpu_s\":%.3f,\"longest_step\":%u}\n",
            session_count, alive, keys, window_s, (unsigned long long)bytes, (unsigned long long)packets,
            (unsigned long long)lost, (unsigned long long)units, session_count ? least / window_s : 0.0,
            quantile(latency_us, latency_count, .5), quantile(latency_us, latency_count, .99), quantile(first, firsts, .5),
            quantile(first, firsts, .99), quantile(key, keys, .5), quantile(key, keys, .99), quantile(live, lives, .5),
-           quantile(live, lives, .99), (unsigned long long)lost_ever, cpu_s);
+           quantile(live, lives, .99), (unsigned long long)lost_ever, cpu_s, longest_step);
     fflush(stdout);
 }
 
@@ -211,7 +216,7 @@ int main(int argc, char **argv) {
                 memcpy(&ms, message + 1, 4);
                 for (int k = 0; k < session_count; k++)
                     sessions[k].bytes = sessions[k].packets = sessions[k].lost = sessions[k].units = 0;
-                measuring = 1, latency_count = 0, began_ns = now, ends_ns = now + ms * 1000000ull, began_cpu_s = own_cpu_s();
+                measuring = 1, latency_count = 0, longest_step = 0, began_ns = now, ends_ns = now + ms * 1000000ull, began_cpu_s = own_cpu_s();
                 continue;
             }
             struct cmsghdr *c = CMSG_FIRSTHDR(&header);
