@@ -146,7 +146,8 @@ class Reading:
                         yield Gap(at, shown.from_ns)
                     places = self._continue(reader, shown, before)
                 yield from self._begin(row, reader)
-                at = max(at, (yield from self._play(row, reader, places, min(shown.until_ns, until_ns))))
+                ends_ns = shown.until_ns if row is shown.row else row.end_utc_ns
+                at = max(at, (yield from self._play(row, reader, places, min(ends_ns, until_ns))))
             except (OSError, DamagedError) as error:
                 yield Broken(row.serial, str(error))
                 if shown.until_ns == FOREVER_NS:
@@ -191,13 +192,17 @@ class Reading:
             while batch := self._next_batch(reader, places, ends):
                 yield from _units(reader, batch)
             if not more_to_come:
-                following = self._shelf.segment(row.serial + 1)
-                if following is not None and following.run == row.run:
-                    until_ns = min(until_ns, following.start_utc_ns)
-                return min(until_ns, reader.end_utc_ns)
+                return until_ns if until_ns < FOREVER_NS else self._ended_ns(row, reader)
             if ends[reader.lead] < len(lead) or not self._follow:
                 return until_ns
             yield Edge(lead.utc_ns[ends[reader.lead] - 1] if ends[reader.lead] else row.start_utc_ns)
+
+    def _ended_ns(self, row: SegmentRow, reader: SegmentReader) -> int:
+        """Where a segment ended that was being written when it was looked up: the next of its run may overlap it."""
+        following = self._shelf.segment(row.serial + 1)
+        if following is not None and following.run == row.run:
+            return min(reader.end_utc_ns, following.start_utc_ns)
+        return reader.end_utc_ns
 
     def _next_batch(self, reader: SegmentReader, places: list[int], ends: Sequence[int]) -> Batch:
         """About STRETCH_BYTES from the places on, which move; [] at the ends."""

@@ -334,3 +334,16 @@ def test_audio_alone(recording):
     assert units(forward(recording, 1)) == frames[50:]
     assert units(backward(recording, 1)) == frames[:51][::-1]
     assert SOUND.medium is Medium.AUDIO
+
+
+@pytest.mark.parametrize("pause_s", [-0.04, 0.04, 0.2])
+def test_segments_of_one_run_may_be_a_little_apart_or_overlap(recording, pause_s):
+    recording.write(0, 2, run=1)
+    recording.write(2 + pause_s, 2, run=1)
+    ahead = forward(recording, 0)
+    shown = sorted({unit.utc_ns for unit in recording.units if unit.track == 0})
+    assert sorted({unit.utc_ns for unit in units(ahead, 0)}) == shown
+    assert [one for one in others(ahead) if not isinstance(one, Begin)] == []
+    back = backward(recording, 10)
+    assert sorted({unit.utc_ns for unit in units(back, 0)}) == shown
+    assert [one for one in others(back) if not isinstance(one, Begin)] == []
