@@ -95,6 +95,7 @@ class StorageDisk:
             raise StorageProblemError(StorageState.FAILING, str(error)) from None
         self._place = self._identity()
         self._id = self._keeper.index.storage(facts.uuid, self._settings.name, str(self.path)).id
+        self._adopt()
         self._recover()
 
     def close(self) -> None:
@@ -148,29 +149,60 @@ class StorageDisk:
 
     # -- recovery
 
+    def _adopt(self) -> None:
+        """Recordings of ours that the index does not know, as it was lost: they are to go on."""
+        index = self._keeper.index
+        known = {row.uuid for row in index.recordings()}
+        for folder in self._folder.recordings():
+            if folder.uuid in known:
+                continue
+            try:
+                facts = folder.facts()
+            except (OSError, DamagedError) as error:
+                self._log.warning("recording is left alone", path=str(folder.path), reason=str(error))
+                continue
+            if facts.recorder != self._keeper.recorder:
+                self._log.warning("recording of another recorder is left alone", path=str(folder.path))
+                continue
+            ended_utc_ns = facts.ended_utc_ns
+            current = index.current_recordings(facts.camera, facts.stream)
+            if ended_utc_ns is None and current and current[0].created_utc_ns >= facts.created_utc_ns:
+                ended_utc_ns = self._clock.utc_ns()
+            index.ensure_recording(facts.uuid, facts.camera, facts.stream, facts.created_utc_ns, ended_utc_ns)
+
     def _recover(self) -> None:
         index = self._keeper.index
         rows = {row.uuid: row for row in index.recordings()}
         counts: dict[str, int] = defaultdict(int)
+        unknown = 0
         for folder in self._folder.recordings():
             row = rows.get(folder.uuid)
             if row is None:
-                self._log.warning("recording that the index does not know is left alone", path=str(folder.path))
                 continue
+            known = index.knows(row.id, self._id)
             found = recover_recording(
                 folder,
-                index.highest_serial(row.id, self._id),
+                index.highest_serial(row.id, self._id) if known else None,
                 self._keeper.recorder,
                 self._keeper.signer,
                 self._clock.utc_ns(),
             )
             self._take(row, folder, found)
+            if not known:
+                index.note_serial(row.id, self._id, found.next_serial - 1)
+                unknown += 1
             counts["segments"] += len(found.segments)
             counts["cut_bytes"] += found.cut_bytes
             counts["removed_files"] += len(found.removed) + len(found.unlinked)
             for note in found.notes:
                 self._log.warning("recovery", note=note)
         self._log.info("storage opened", path=str(self.path), recordings=len(rows), **counts)
+        if unknown:
+            self._log.warning(
+                "the index was lost: recordings go on, what they have comes back by `onb recordings reindex`",
+                path=str(self.path),
+                recordings=unknown,
+            )
 
     def _take(self, row: RecordingRow, folder: RecordingFolder, found: Recovered) -> None:
         index = self._keeper.index
@@ -184,6 +216,8 @@ class StorageDisk:
 
     def prepare(self, stream: RecordedStream) -> int:
         """The recording's folder, with its recording.json; the next serial."""
+        if not self._keeper.index.knows(stream.id, self._id):
+            self._keeper.index.note_serial(stream.id, self._id, 0)
         folder = self._folder.recording(stream.recording)
         try:
             folder.facts()

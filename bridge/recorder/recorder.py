@@ -35,6 +35,9 @@ from bridge.store.index import MediaIndex
 _LOOK_NS = 1 * NS_PER_S
 #: How often an index that did not answer is asked again.
 _ASK_NS = 10 * NS_PER_S
+#: Recordings are looked up when all storages were looked at, as they may hold one that a lost index does not know.
+#: A disk that hangs is not waited for longer than this.
+_STORAGES_WITHIN_NS = 10 * NS_PER_S
 
 RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
 STORAGE_FAILURE = "tns1:Device/HardwareFailure/StorageFailure"
@@ -108,6 +111,9 @@ class Recorder:
         self._recordings: dict[tuple[str, str], _Recording] = {}
         self._clerk = Clerk()
         self._look_due_ns = 0
+        self._unasked: list[_Recording] = []
+        self._others_due = True
+        self._applied_ns = 0
         self._stopping = False
 
     # -- settings
@@ -133,11 +139,12 @@ class Recorder:
             self._leaving.append(storage)
         for one in settings.storages:
             self._apply_storage(one)
-        keys = frozenset(wanted)
-        self._clerk.ask(lambda: self._end_others(keys))
         for key, one_wanted in wanted.items():
             self._apply_recording(key, one_wanted)
         self._rule()
+        self._others_due = True
+        self._applied_ns = self._clock.monotonic_ns()
+        self._ask_all(self._applied_ns)
 
     def _apply_storage(self, settings: StorageSettings) -> None:
         storage = self._storages.get(settings.name)
@@ -154,7 +161,7 @@ class Recorder:
         entry = self._recordings.get(key)
         if entry is None:
             entry = self._recordings[key] = _Recording(settings)
-            self._ask(entry)
+            self._unasked.append(entry)
             return
         if entry.lane is not None:
             entry.lane.rule.segment_ns = self._settings.segment_ns
@@ -179,6 +186,20 @@ class Recorder:
 
     # -- from the settings to a recording that runs
 
+    def _ask_all(self, now: MonotonicNs) -> None:
+        """Once the storages were looked at."""
+        if self._stopping or not (self._unasked or self._others_due):
+            return
+        opening = any(one.writer.status(now).state is StorageState.OPENING for one in self._storages.values())
+        if opening and now - self._applied_ns < _STORAGES_WITHIN_NS:
+            return
+        unasked, self._unasked, self._others_due = self._unasked, [], False
+        keys = frozenset(self._recordings)
+        self._clerk.ask(lambda: self._end_others(keys))
+        for entry in unasked:
+            if self._recordings.get(entry.settings.key) is entry:
+                self._ask(entry)
+
     def _end_others(self, keys: frozenset[tuple[str, str]]) -> None:
         """On the clerk's thread: recordings of streams that are gone end; should they come back, they have new ones."""
         try:
@@ -195,8 +216,13 @@ class Recorder:
 
         def look_up() -> None:
             try:
-                row = self._index.current_recording(camera, stream) or self._index.ensure_recording(
-                    uuid.uuid4(), camera, stream, self._clock.utc_ns()
+                current = self._index.current_recordings(camera, stream)
+                for other in current[1:]:
+                    self._index.end_recording(other.id, self._clock.utc_ns())
+                row = (
+                    current[0]
+                    if current
+                    else self._index.ensure_recording(uuid.uuid4(), camera, stream, self._clock.utc_ns())
                 )
             except BridgeError as error:
                 self._log.warning("a recording cannot be looked up", camera=camera, stream=stream, reason=str(error))
@@ -263,6 +289,7 @@ class Recorder:
         for entry in self._recordings.values():
             if entry.cutter is not None:
                 entry.cutter.on_timeout(now)
+        self._ask_all(now)
         if now >= self._look_due_ns:
             self._look_due_ns = now + _LOOK_NS
             self._look(now)

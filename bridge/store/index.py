@@ -144,18 +144,17 @@ class MediaIndex:
 
     def recording(self, recording: uuid.UUID) -> RecordingRow | None:
         """The recording of that UUID."""
-        return self._one_recording(_RECORDING.where(recordings.c.uuid == recording))
+        query = _RECORDING.where(recordings.c.uuid == recording)
+        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return RecordingRow(*row) if row else None
 
-    def current_recording(self, camera: str, stream: str) -> RecordingRow | None:
-        """The recording of that stream that goes on; of several the youngest."""
+    def current_recordings(self, camera: str, stream: str) -> tuple[RecordingRow, ...]:
+        """The recording of that stream that goes on; should there be several, the youngest comes first."""
         mine = sa.and_(
             recordings.c.camera == camera, recordings.c.stream == stream, recordings.c.ended_utc_ns.is_(None)
         )
-        return self._one_recording(_RECORDING.where(mine).order_by(recordings.c.id.desc()).limit(1))
-
-    def _one_recording(self, query: sa.Executable) -> RecordingRow | None:
-        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return RecordingRow(*row) if row else None
+        query = _RECORDING.where(mine).order_by(recordings.c.created_utc_ns.desc(), recordings.c.id.desc())
+        return self._database.read(lambda connection: tuple(RecordingRow(*row) for row in connection.execute(query)))
 
     def recordings(self) -> tuple[RecordingRow, ...]:
         """All of them, also those that ended, in the order of their making."""
@@ -295,6 +294,13 @@ class MediaIndex:
         if storage_id is not None:
             query = query.where(holdings.c.storage_id == storage_id)
         return self._database.read(lambda connection: connection.execute(query).scalar()) or 0
+
+    def knows(self, recording_id: int, storage_id: int) -> bool:
+        """Whether that storage was ever noted as one of the recording's: not when the index was lost since."""
+        query = sa.select(holdings.c.last_serial).where(
+            holdings.c.recording_id == recording_id, holdings.c.storage_id == storage_id
+        )
+        return self._database.read(lambda connection: connection.execute(query).one_or_none()) is not None
 
     def chain_head(self, recording_id: int, storage_id: int) -> ChainHead:
         """Where the chain ended when it was last told."""

@@ -20,13 +20,16 @@ from bridge.store.layout import SERIALS_PER_FOLDER, RecordingFolder, SegmentFile
 from bridge.store.rows import ChainHead
 from bridge.store.sample_index import SampleIndex
 from bridge.store.segment_writer import FinishedSegment, finished
-from bridge.store.serials import Stretch
+from bridge.store.serials import Stretch, merged
 from bridge.store.walk import StoredFragment, add_to_index, digest_of, read_at, read_footer, read_head, walk
 from bridge.wire.mp4.fragment import parse_prft
 from bridge.wire.mp4.init import FTYP
 
 #: The last sync of a file was at most so long before the crash (sync_interval of 2 s, and a second).
 SUSPECT_NS = 3 * NS_PER_S
+
+#: Where the index was lost, so many files at the end are looked at, should the chain be lost as well.
+MAX_LEFT_OPEN = 32
 
 _BLOCK_BYTES = 1 << 20
 _PRFT_BYTES = 32
@@ -58,7 +61,7 @@ class Recovered:
 
 def recover_recording(
     folder: RecordingFolder,
-    highest_indexed_serial: int,
+    highest_indexed_serial: int | None,
     recorder: UUID,
     signer: Signer,
     now_utc_ns: int,
@@ -67,7 +70,8 @@ def recover_recording(
 ) -> Recovered:
     """Brings one recording on one storage into order.
 
-    highest_indexed_serial: of the rows that the index ever had of it there; 0: none
+    highest_indexed_serial: of the rows that the index ever had of it there; 0: none; None: the index was lost. Then
+                            only what lies behind the chain's end was open, and all else is left for a rebuilt index
     suspect_ns:             so much before a crash may not have reached the disk
     Raises OSError when the chain cannot be written; files that fail are named in the notes.
     """
@@ -75,7 +79,9 @@ def recover_recording(
     chain = ChainWriter(folder, signer)
     found.cut_bytes += chain.cut_bytes
     told, deleted, highest = _told(folder, highest_indexed_serial, signer.public_key)
-    found.deletions = _merged(deleted)
+    if highest_indexed_serial is None:
+        highest_indexed_serial = highest = max(highest, _newest(folder) - MAX_LEFT_OPEN)
+    found.deletions = merged(deleted)
     for first, last in found.deletions:
         found.unlinked += folder.unlink_segments(first, last)
     found.notes += [f"{path}: not ours, left as it is" for path in folder.foreign()] if folder.path.is_dir() else []
@@ -96,17 +102,30 @@ def recover_recording(
     return found
 
 
-def _told(folder: RecordingFolder, from_serial: int, public_key: bytes) -> tuple[dict[int, Entry], list[Stretch], int]:
+def _newest(folder: RecordingFolder) -> int:
+    """The highest serial of all files; 0: there is none."""
+    for thousand in reversed(folder.thousands()):
+        first = int(thousand.name) * SERIALS_PER_FOLDER
+        there = [file.serial for file in folder.segments(first, first + SERIALS_PER_FOLDER)]
+        if there:
+            return max(there)
+    return 0
+
+
+def _told(
+    folder: RecordingFolder, from_serial: int | None, public_key: bytes
+) -> tuple[dict[int, Entry], list[Stretch], int]:
     """(entries of segments, deletions, highest serial) of the chain's newest parts: from the folder of that serial on.
 
     Deletions are told in the newest part at their time, so the last two have all that may be unfinished. What the
     recorder did not sign itself deletes nothing.
     """
-    newest = [int(path.parent.name) * SERIALS_PER_FOLDER for path in folder.chains()[-2:]]
+    firsts = [int(path.parent.name) * SERIALS_PER_FOLDER for path in folder.chains()[-2:]]
+    firsts += [] if from_serial is None else [from_serial]
     told: dict[int, Entry] = {}
     deleted: list[Stretch] = []
-    highest = from_serial
-    for read in read_chain(folder, min([from_serial, *newest])):
+    highest = from_serial or 0
+    for read in read_chain(folder, min(firsts, default=0)):
         entry = read.entry
         if isinstance(entry, DamagedError):
             continue  # `verify_chain` names it
@@ -117,17 +136,6 @@ def _told(folder: RecordingFolder, from_serial: int, public_key: bytes) -> tuple
         else:
             told[entry.serial] = entry
     return told, deleted, highest
-
-
-def _merged(deleted: list[Stretch]) -> list[Stretch]:
-    """In order, not overlapping and not touching."""
-    merged: list[Stretch] = []
-    for first, last in sorted(deleted):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return merged
 
 
 class _OpenFile:

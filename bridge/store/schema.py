@@ -53,8 +53,8 @@ recordings = Table(
 holdings = Table(
     "holding",
     metadata,
-    Column("recording_id", ForeignKey("recording.id"), primary_key=True, comment="whose; with the first segment"),
-    Column("storage_id", ForeignKey("storage.id"), primary_key=True, comment="where; with the first segment"),
+    Column("recording_id", ForeignKey("recording.id"), primary_key=True, comment="whose; before the first segment"),
+    Column("storage_id", ForeignKey("storage.id"), primary_key=True, comment="where; before the first segment"),
     Column(
         "last_serial",
         _COUNT,

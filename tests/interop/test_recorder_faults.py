@@ -129,7 +129,7 @@ class Recorders:
 
     def check(self, name, storage="cctv"):
         """Nothing on disk is damaged; the rows of the recording."""
-        row = self.index.current_recording(name, "main")
+        (row,) = self.index.current_recordings(name, "main")
         folder = StorageFolder(self.path / storage).recording(row.uuid)
         rows = self.index.segments_between(row.id, 0, 1 << 62, 10_000)
         assert [str(fault) for one in rows for fault in verify(folder.find(one.serial))] == []

@@ -15,7 +15,7 @@ from bridge.recorder.storage import StorageWriter
 from bridge.recorder.storage_state import StorageProblemError, StorageState
 from bridge.store.chain import KeySigner, What, read_chain, verify_chain
 from bridge.store.index import MediaIndex, open_index
-from bridge.store.layout import RecordingFolder, StorageFolder
+from bridge.store.layout import RecordingFacts, RecordingFolder, StorageFolder
 from bridge.store.segment_reader import SegmentReader
 from bridge.store.verify import verify
 from tests.recorder.fake_disk import Recorded
@@ -345,5 +345,65 @@ def test_foreign_recordings_are_left_alone(setting):
     foreign = RecordingFolder(one.path / str(uuid.uuid4()))
     foreign.path.mkdir()
     (foreign.path / "something").touch()
+    others = RecordingFolder(one.path / str(uuid.uuid4()))
+    others.create(RecordingFacts(others.uuid, uuid.UUID(int=78), "cam-0", "main", 5, None, bytes(32)))
     one.disk.open()
     assert (foreign.path / "something").exists()
+    assert [row.uuid for row in one.index.recordings()] == [one.one.stream.recording]
+    assert others.facts().ended_utc_ns is None
+
+
+def lose_index(one):
+    """A new process finds none."""
+    one.disk.close()
+    for segment in one.storage._open.values():
+        segment.abandon()
+    one.database.close()
+    for path in one.path.parent.glob("index.db*"):
+        path.unlink()
+    one.database = open_index(one.path.parent)
+    one.index = MediaIndex(one.database)
+    one.keeper = replace(one.keeper, index=one.index)
+    one.restart()
+
+
+def test_a_lost_index_does_not_end_a_recording(setting):
+    one = setting()
+    one.run(9)
+    written = len(one.rows())
+    files = [file.serial for file in one.folder().segments()]
+    assert written == len(files) - 1 >= 3
+    lose_index(one)
+    one.storage.sync_step()
+    (row,) = one.index.current_recordings("cam-0", "main")
+    stream = one.one.stream
+    assert (row.uuid, row.created_utc_ns) == (stream.recording, stream.created_utc_ns)
+    # What was open is finished; what the chain knows is left to a rebuilt index.
+    assert [one.serial for one in one.rows()] == files[-1:]
+    assert one.disk.prepare(stream) == one.index.highest_serial(row.id) + 1 == files[-1] + 1
+    # And so it stays, however often it starts.
+    one.disk.open()
+    assert [one.serial for one in one.rows()] == files[-1:]
+    assert verify_chain(one.folder(), one.signer.public_key, one.index.chain_head(row.id, 1)) == []
+
+
+def test_of_several_recordings_of_a_stream_that_a_lost_index_left_the_youngest_goes_on(setting):
+    one = setting()
+    one.storage.sync_step()
+    made = []
+    for number, (created, ended) in enumerate([(5, None), (7, None), (6, None), (9, 10)]):
+        folder = RecordingFolder(one.path / str(uuid.UUID(int=number + 1)))
+        folder.create(RecordingFacts(folder.uuid, RECORDER, "yard", "main", created, ended, bytes(32)))
+        made.append(folder)
+    one.disk.open()
+    assert [row.created_utc_ns for row in one.index.current_recordings("yard", "main")] == [7, 5]
+    now = one.clock.utc_ns()
+    assert [folder.facts().ended_utc_ns for folder in made] == [None, None, now, 10]
+
+
+def test_a_storage_that_holds_nothing_of_a_recording_yet_is_no_lost_index(setting):
+    one = setting()
+    one.storage.sync_step()
+    one.disk.prepare(one.one.stream)
+    assert one.index.knows(one.one.stream.id, 1)
+    assert one.disk.prepare(one.one.stream) == 1

@@ -1,3 +1,4 @@
+import threading
 import time
 import uuid
 from dataclasses import replace
@@ -168,6 +169,48 @@ def test_after_a_restart_the_recording_goes_on_and_what_is_gone_has_ended(settin
     assert sorted(row.serial for row in again.rows("gate")) == [1, 2, 3, 4]
     assert len({row.run for row in again.rows("gate")}) == 2
     again.database.close()
+
+
+def test_a_lost_index_splits_no_recording(setting, tmp_path):
+    setting.apply(setting.recording("gate"), setting.recording("yard", storage="other"))
+    setting.ready("gate", "yard")
+    setting.frames(160)
+    before = {camera: setting.status(camera).recording for camera in ("gate", "yard")}
+    assert setting.stop()
+    serials = {camera: max(row.serial for row in setting.rows(camera)) for camera in before}
+    setting.database.close()
+    for path in tmp_path.glob("index.db*"):
+        path.unlink()
+    # A split that an earlier version left: the youngest goes on.
+    older = StorageFolder(tmp_path / "other").recording(uuid.UUID(int=1))
+    facts = StorageFolder(tmp_path / "cctv").recording(before["gate"]).facts()
+    older.create(replace(facts, uuid=older.uuid, created_utc_ns=facts.created_utc_ns - 1))
+    again = Setting(tmp_path)
+    again.apply(again.recording("gate"), again.recording("yard", storage="other"))
+    again.ready("gate", "yard")
+    assert {camera: again.status(camera).recording for camera in before} == before
+    again.frames(60)
+    assert again.stop()
+    for camera in before:
+        assert min(row.serial for row in again.rows(camera)) == serials[camera] + 1
+    assert again.index.recording(older.uuid).ended_utc_ns is not None
+    again.database.close()
+
+
+def test_a_storage_that_hangs_while_it_is_opened_is_not_waited_for_for_ever(setting, monkeypatch):
+    hangs = threading.Event()
+    opened = StorageDisk.open
+    monkeypatch.setattr(StorageDisk, "open", lambda disk: hangs.wait(20) if disk.path.name == "other" else opened(disk))
+    setting.apply(setting.recording("gate"))
+    setting.turn()
+    setting.until(lambda: setting.recorder.storages[0].status.state is StorageState.OK)
+    setting.turn()
+    assert setting.status("gate").recording is None
+    assert setting.status("gate").reason == "waits for the index"
+    monkeypatch.setattr("bridge.recorder.recorder._STORAGES_WITHIN_NS", 0)
+    setting.ready("gate")
+    assert setting.states()["gate"] is RecordingState.RECORDING
+    hangs.set()
 
 
 def test_on_motion_with_what_was_before_it(setting):

@@ -21,16 +21,21 @@ class TestStoragesAndRecordings:
 
     def test_a_recording_is_made_once_and_ends(self, index):
         mine = uuid.uuid4()
-        assert index.recording(mine) is index.current_recording("gate", "main") is None
+        assert index.recording(mine) is None
+        assert index.current_recordings("gate", "main") == ()
         made = index.ensure_recording(mine, "gate", "main", BEGIN)
         assert made == RecordingRow(made.id, mine, "gate", "main", BEGIN, None)
         assert index.ensure_recording(mine, "other", "main", BEGIN + 1) == made
-        assert index.recording(mine) == index.current_recording("gate", "main") == made
+        assert index.recording(mine) == made
+        assert index.current_recordings("gate", "main") == (made,)
         index.end_recording(made.id, at(5))
-        assert index.current_recording("gate", "main") is None
+        assert index.current_recordings("gate", "main") == ()
         second = index.ensure_recording(uuid.uuid4(), "gate", "main", at(6))
-        assert index.current_recording("gate", "main") == second
+        assert index.current_recordings("gate", "main") == (second,)
         assert [row.ended_utc_ns for row in index.recordings()] == [at(5), None]
+        # Found on a storage later: the youngest is first, not the one that came last.
+        older = index.ensure_recording(uuid.uuid4(), "gate", "main", BEGIN)
+        assert index.current_recordings("gate", "main") == (second, older)
 
 
 def serials(rows):

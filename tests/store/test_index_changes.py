@@ -102,6 +102,9 @@ class TestChanges:
 
     def test_serials_are_noted_and_never_fall(self, index):
         on, of = storage(index), recording(index)
+        assert not index.knows(of, on)
+        index.note_serial(of, on, 0)
+        assert (index.knows(of, on), index.knows(of, on + 1), index.highest_serial(of, on)) == (True, False, 0)
         index.note_serial(of, on, 41)
         index.add_segment(segment(of, 40, 0, 60, run=40, on=on), INTERVAL_NS)
         assert (index.highest_serial(of), index.highest_serial(of, on), index.highest_serial(of, on + 1)) == (41, 41, 0)

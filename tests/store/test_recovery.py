@@ -13,6 +13,7 @@ from bridge.store.layout import CHAIN
 from bridge.store.recovery import recover_recording
 from bridge.store.segment_reader import SegmentReader
 from bridge.store.verify import verify
+from bridge.store.walk import read_head
 from tests.store.segments import (
     CLOCK,
     RECORDER,
@@ -237,6 +238,39 @@ def test_many_files_and_those_below_the_highest_row_are_not_touched(folder):
     assert untouched.read_bytes() == before
     assert entries(folder) == [(What.WRITTEN, 998), (What.RECOVERED, 1000), (What.RECOVERED, 1001)]
     assert found.next_serial == 1002
+
+
+def test_where_the_index_was_lost_only_what_lies_behind_the_chain_was_open(folder, monkeypatch):
+    chain = ChainWriter(folder, SIGNER)
+    for serial in range(990, 1005):
+        _, segment = finish(folder, FRAGMENTS, serial)
+        chain.append(What.WRITTEN, serial, 1, digest=segment.digest)
+    chain.append(What.DELETED, 980, 1, until_serial=989)
+    unfinished(folder, FRAGMENTS, 1005)
+    finish(folder, FRAGMENTS, 1006)
+    before = {file.serial: file.path.read_bytes() for file in folder.segments(990, 1005)}
+    read = []
+    monkeypatch.setattr(recovery, "read_head", lambda descriptor: read.append(1) or read_head(descriptor))
+    found = recover(folder, None)
+    assert [segment.serial for segment in found.segments] == [1005, 1006]
+    assert len(read) == 2
+    assert (found.next_serial, found.notes) == (1007, [])
+    assert {file.serial: file.path.read_bytes() for file in folder.segments(990, 1005)} == before
+    assert entries(folder)[-2:] == [(What.RECOVERED, 1005), (What.RECOVERED, 1006)]
+    assert_in_order(folder, found, 1004)
+
+
+def test_where_the_chain_was_lost_too_the_newest_files_are_looked_at(folder, monkeypatch):
+    assert recover(folder, None).next_serial == 1
+    monkeypatch.setattr(recovery, "MAX_LEFT_OPEN", 3)
+    for serial in range(995, 1003):
+        unfinished(folder, FRAGMENTS, serial)
+    found = recover(folder, None)
+    assert [segment.serial for segment in found.segments] == [1000, 1001, 1002]
+    assert found.next_serial == 1003
+    # A folder without a segment is not the end.
+    folder.make_thousand(7000)
+    assert recover(folder, None).next_serial == 1003
 
 
 def test_serials_are_used_once(folder):
