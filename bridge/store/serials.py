@@ -16,6 +16,17 @@ def stretches(serials: Iterable[int]) -> list[Stretch]:
     return found
 
 
+def merged(unordered: Iterable[Stretch]) -> list[Stretch]:
+    """The same serials: in order, not overlapping and not touching."""
+    found: list[Stretch] = []
+    for first, last in sorted(unordered):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
+
+
 def without(stretch: Stretch, removed: Collection[Stretch]) -> list[Stretch]:
     """What is left of `stretch`. removed: in order, not overlapping."""
     first, last = stretch
