@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench fuzz lock clean
+.PHONY: help install demo test lint bench fuzz torture lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -32,6 +32,9 @@ bench: $(VENV)/.tested  ## speed and memory as ratios against a floor and a peer
 
 fuzz: $(VENV)/.tested  ## the fuzz targets, a minute each
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+torture: $(VENV)/.tested  ## the recorder is killed a thousand times, an hour and a half; writes docs/torture.md
+	@$(BIN)/python -m tests.torture --write $(ARGS)
 
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt
