@@ -29,7 +29,8 @@ from bench import footage
 from bench.loop import Setting
 from bridge.base.time import NS_PER_MS, NS_PER_S, SystemClock
 from bridge.media.hub import Hub
-from bridge.recorder.disk import Keeper, StorageDisk
+from bridge.recorder.disk import StorageDisk
+from bridge.recorder.keeper import Keeper
 from bridge.recorder.recorder import Recorder
 from bridge.recorder.settings import RecorderSettings, RecordingSettings, StorageSettings
 from bridge.store.chain import KeySigner

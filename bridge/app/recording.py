@@ -12,8 +12,9 @@ from twisted.internet.task import LoopingCall
 
 from bridge.app.store import Store
 from bridge.base.time import Clock, UtcNs
-from bridge.recorder.disk import Keeper, StorageDisk
+from bridge.recorder.disk import StorageDisk
 from bridge.recorder.gate import Mode
+from bridge.recorder.keeper import Keeper
 from bridge.recorder.lending import live_runs
 from bridge.recorder.listing import describe, list_recordings
 from bridge.recorder.recorder import Recorder

@@ -6,7 +6,8 @@ recorder.py       storages and recordings, as the settings say
 cutter.py         a hub's units -> fragments and runs         gate.py           always, on motion, by schedule; pre-roll
   schedule        times of the week                           segment_rule      which fragment begins a segment
 storage.py        a storage's two threads                     disk.py           its folder: opened, recovered, filled
-  lane            one recording on it                         retention         what goes to make room
+  lane            one recording on it                         removal           what goes from it
+  keeper          in whose name all this is written           retention         the rules for that
   write_queue     what waits for the writer, bounded          storage_state     how it is, in a sentence
   latency         how long its calls take
 export.py         a stretch as one plain MP4                  listing.py        recordings since when, until when, gaps

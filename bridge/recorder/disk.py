@@ -1,14 +1,14 @@
-"""A storage's folder as its two threads use it: opened and recovered, segments made and finished, the oldest deleted.
+"""A storage's folder as its two threads use it: opened and recovered, segments made and finished.
 
-The steps are those of docs/design/store.md, "Create", "Delete" and "Recover". Every call blocks. `create` and `append`
-are the writer's thread's; all else is done on one thread at a time (bridge/recorder/storage.py says which).
+The steps are those of docs/design/store.md, "Create" and "Recover"; removal.py has "Delete". Every call blocks.
+`create` and `append` are the writer's thread's; all else is done on one thread at a time (bridge/recorder/storage.py
+says which).
 """
 
 import os
-import shutil
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -16,42 +16,23 @@ import structlog
 
 from bridge.base.errors import DamagedError
 from bridge.base.media import Track
-from bridge.base.time import Clock, format_utc
+from bridge.base.time import Clock
 from bridge.media.camera_clock import CameraClock
 from bridge.recorder.cutter import Fragment
+from bridge.recorder.keeper import Chains, Keeper
 from bridge.recorder.lane import LiveSegment, RecordedStream
-from bridge.recorder.retention import BATCH_SEGMENTS, Removed, expired, needed, surplus
-from bridge.recorder.settings import RecordingSettings, StorageSettings
+from bridge.recorder.removal import Removal
+from bridge.recorder.retention import Removed, RetentionRule
+from bridge.recorder.settings import StorageSettings
 from bridge.recorder.storage_state import StorageProblemError, StorageState
-from bridge.store.chain import ChainWriter, Signer, What
+from bridge.store.chain import What
 from bridge.store.decode_times import DecodeTimes, begin_run
 from bridge.store.format import ClockFacts, SegmentHeader
 from bridge.store.index import MediaIndex
 from bridge.store.layout import STORAGE_JSON, RecordingFacts, RecordingFolder, StorageError, StorageFacts, StorageFolder
-from bridge.store.oldest import Range
 from bridge.store.recovery import Recovered, recover_recording
 from bridge.store.rows import ChainHead, RecordingRow, SegmentRow
 from bridge.store.segment_writer import FinishedSegment, FragmentUnits, SegmentWriter, segment_origins
-from bridge.store.serials import stretches
-
-#: So much stays free in any case: chain entries and footers must find room when fragments do not.
-LEAST_FREE_BYTES = 16 << 20
-
-#: Between two rounds of deletions free space wavers about its limit; recording stops only where it is well below.
-_STOP_PER_CENT = 90
-
-Locked = Callable[[uuid.UUID], Sequence[Range]]
-"""A recording -> stretches of time that are locked as evidence. May block; raises DatabaseUnusableError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keeper:
-    """Who records: UUID and key stand in everything that is written, and where it is known."""
-
-    recorder: uuid.UUID
-    signer: Signer
-    index: MediaIndex
-    locked: Locked
 
 
 class StorageDisk:
@@ -59,7 +40,6 @@ class StorageDisk:
 
     def __init__(self, settings: StorageSettings, keeper: Keeper, clock: Clock) -> None:
         self.path = settings.path
-        self.room: tuple[int, int, int | None] = (0, 0, None)
         self._settings = settings
         self._keeper = keeper
         self._clock = clock
@@ -68,15 +48,25 @@ class StorageDisk:
         self._held = ExitStack()
         self._id = 0
         self._place: tuple[int, int] | None = None
-        self._rules: tuple[tuple[RecordedStream, RecordingSettings], ...] = ()
-        self._chains: dict[uuid.UUID, ChainWriter] = {}
+        self._chains = Chains(self._folder, keeper.signer)
+        self._removal = Removal(self._folder, keeper, self._chains, clock, self._log)
+        self._removal.rule(settings.limits, {})
         self._next: dict[uuid.UUID, int] = {}
         self._times: dict[uuid.UUID, tuple[int, list[tuple[str, int]], Sequence[DecodeTimes]]] = {}
 
-    def rule(self, settings: StorageSettings, recordings: Sequence[tuple[RecordedStream, RecordingSettings]]) -> None:
-        """From now on."""
+    def rule(self, settings: StorageSettings, rules: Mapping[int, RetentionRule]) -> None:
+        """From now on. rules: by the index's number of the recording."""
         self._settings = settings
-        self._rules = tuple(recordings)
+        self._removal.rule(settings.limits, rules)
+
+    def retain(self, *, urgent: bool) -> Removed:
+        """One small batch goes, as the rules say."""
+        return self._removal.retain(urgent=urgent)
+
+    @property
+    def room(self) -> tuple[int, int, int | None]:
+        """Bytes held, bytes free, oldest footage (UTC ns; None: none): as the last look found them."""
+        return self._removal.room
 
     # -- opened, and given back
 
@@ -86,7 +76,7 @@ class StorageDisk:
         Raises StorageProblemError, OSError, DatabaseUnusableError.
         """
         self.close()
-        self._chains.clear()
+        self._chains.forget()
         self._next.clear()
         facts = self._facts()
         try:
@@ -95,6 +85,7 @@ class StorageDisk:
             raise StorageProblemError(StorageState.FAILING, str(error)) from None
         self._place = self._identity()
         self._id = self._keeper.index.storage(facts.uuid, self._settings.name, str(self.path)).id
+        self._removal.storage_id = self._id
         self._adopt()
         self._recover()
 
@@ -277,80 +268,10 @@ class StorageDisk:
 
     def written(self, stream: RecordedStream, segment: FinishedSegment) -> "Written":
         """Its chain entry; the row is to follow."""
-        chain = self._chain(stream.recording)
-        head = chain.append(What.WRITTEN, segment.serial, self._clock.utc_ns(), digest=segment.digest)
-        return Written(self._keeper.index, _row(stream.id, self._id, segment), segment.interval_ns, head)
-
-    def _chain(self, recording: uuid.UUID) -> ChainWriter:
-        chain = self._chains.get(recording)
-        if chain is None:
-            chain = self._chains[recording] = ChainWriter(self._folder.recording(recording), self._keeper.signer)
-        return chain
-
-    # -- retention
-
-    def retain(self, *, urgent: bool) -> Removed:
-        """One small batch: what is too old or too much of a recording, then what the storage has no room for.
-
-        urgent: a write found the disk full, so a batch of the oldest goes whatever the limits say
-        """
-        index, now_utc_ns = self._keeper.index, self._clock.utc_ns()
-        recordings = {row.id: row for row in index.recordings()}
-        locked = {number: self._keeper.locked(row.uuid) for number, row in recordings.items()}
-        for stream, settings in self._rules:
-            rule = settings.retention
-            if rule.age_ns is None and rule.size_bytes is None:
-                continue
-            rows = index.oldest_of_recording(stream.id, BATCH_SEGMENTS, locked.get(stream.id, ()))
-            size_bytes = index.totals(stream.id).size_bytes if rule.size_bytes is not None else 0
-            taken = [one for one in expired(rows, rule, size_bytes, now_utc_ns) if one.storage_id == self._id]
-            if taken:
-                return self._delete(taken, recordings, "rule of the recording")
-        return self._make_room(recordings, locked, urgent=urgent)
-
-    def _make_room(
-        self, recordings: dict[int, RecordingRow], locked: dict[int, Sequence[Range]], *, urgent: bool
-    ) -> Removed:
-        index, limits = self._keeper.index, self._settings.limits
-        limits = replace(limits, min_free_bytes=max(limits.min_free_bytes, LEAST_FREE_BYTES))
-        totals, free_bytes = index.totals_of_storage(self._id), shutil.disk_usage(self.path).free
-        self.room = (totals.size_bytes, free_bytes, totals.oldest_utc_ns)
-        missing_bytes = needed(limits, totals.size_bytes, free_bytes)
-        if missing_bytes <= 0 and not urgent:
-            return Removed()
-        rows = index.oldest_of_storage(self._id, BATCH_SEGMENTS, locked)
-        if rows:
-            taken = rows if urgent else surplus(rows, missing_bytes)
-            return self._delete(taken, recordings, "no room on the storage")
-        sentence = f"{self.path} has {free_bytes} bytes free and holds {totals.size_bytes}: nothing may be deleted"
-        if urgent or free_bytes < limits.min_free_bytes * _STOP_PER_CENT // 100:
-            raise StorageProblemError(StorageState.FULL, sentence)
-        return Removed(stuck=sentence)
-
-    def _delete(self, rows: Sequence[SegmentRow], recordings: dict[int, RecordingRow], why: str) -> Removed:
-        """docs/design/store.md, "Delete": chain, rows, files."""
-        by_recording: dict[int, list[int]] = defaultdict(list)
-        for row in rows:
-            by_recording[row.recording_id].append(row.serial)
-        for number, serials in by_recording.items():
-            recording = recordings[number].uuid
-            chain = self._chain(recording)
-            gone = stretches(serials)
-            head = chain.head
-            for first, last in gone:
-                head = chain.append(What.DELETED, first, self._clock.utc_ns(), until_serial=last, why=why)
-            self._keeper.index.delete_segments(number, serials, {self._id: head})
-            for first, last in gone:
-                self._folder.recording(recording).unlink_segments(first, last)
-        size_bytes = sum(row.size_bytes for row in rows)
-        self._log.info(
-            "footage deleted",
-            why=why,
-            segments=len(rows),
-            size_bytes=size_bytes,
-            oldest=format_utc(min(row.start_utc_ns for row in rows)),
+        head = self._chains.of(stream.recording).append(
+            What.WRITTEN, segment.serial, self._clock.utc_ns(), digest=segment.digest
         )
-        return Removed(len(rows), size_bytes)
+        return Written(self._keeper.index, _row(stream.id, self._id, segment), segment.interval_ns, head)
 
 
 class DiskSegment:

@@ -6,7 +6,7 @@ change is not interrupted: it goes on while others come and go, and while its ow
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from bridge.recorder.clerk import Clerk
 from bridge.recorder.cutter import Cutter
 from bridge.recorder.gate import Gate, Mode
 from bridge.recorder.lane import Lane, LiveSegment, RecordedStream, Serials
+from bridge.recorder.retention import RetentionRule
 from bridge.recorder.schedule import Schedule
 from bridge.recorder.settings import (
     RecorderSettings,
@@ -50,8 +51,8 @@ Tell = Callable[[str, str, str, dict[str, str | int | bool], int], object]
 class RetainingDisk(Disk, Protocol):
     """A disk whose rules can change while it is used."""
 
-    def rule(self, settings: StorageSettings, recordings: Sequence[tuple[RecordedStream, RecordingSettings]]) -> None:
-        """From now on."""
+    def rule(self, settings: StorageSettings, rules: Mapping[int, RetentionRule]) -> None:
+        """From now on. rules: by the index's number of the recording."""
 
     @property
     def room(self) -> tuple[int, int, int | None]:
@@ -177,11 +178,11 @@ class Recorder:
 
     def _rule(self) -> None:
         for name, storage in self._storages.items():
-            mine = [
-                (entry.stream, entry.settings)
+            mine = {
+                entry.stream.id: entry.settings.retention
                 for entry in self._recordings.values()
                 if entry.stream is not None and entry.settings.storage == name
-            ]
+            }
             storage.disk.rule(storage.settings, mine)
 
     # -- from the settings to a recording that runs

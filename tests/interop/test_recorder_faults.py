@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.base.time import NS_PER_S, SystemClock
-from bridge.recorder.disk import Keeper, StorageDisk
+from bridge.recorder.disk import StorageDisk
+from bridge.recorder.keeper import Keeper
 from bridge.recorder.recorder import STORAGE_FAILURE, Recorder
 from bridge.recorder.retention import StorageLimits
 from bridge.recorder.settings import RecorderSettings, RecordingSettings, StorageSettings

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.base.time import NS_PER_S, SystemClock
-from bridge.recorder.disk import Keeper, StorageDisk
+from bridge.recorder.disk import StorageDisk
 from bridge.recorder.gate import Mode
+from bridge.recorder.keeper import Keeper
 from bridge.recorder.recorder import LOST, RECORDING_STATE, STORAGE_FAILURE, Recorder
 from bridge.recorder.settings import RecorderSettings, RecordingSettings, RecordingState, StorageSettings
 from bridge.recorder.storage_state import StorageState
@@ -200,7 +201,9 @@ def test_a_lost_index_splits_no_recording(setting, tmp_path):
 def test_a_storage_that_hangs_while_it_is_opened_is_not_waited_for_for_ever(setting, monkeypatch):
     hangs = threading.Event()
     opened = StorageDisk.open
-    monkeypatch.setattr(StorageDisk, "open", lambda disk: hangs.wait(20) if disk.path.name == "other" else opened(disk))
+    monkeypatch.setattr(
+        StorageDisk, "open", lambda disk: (disk.path.name != "other" or hangs.wait(20)) and opened(disk)
+    )
     setting.apply(setting.recording("gate"))
     setting.turn()
     setting.until(lambda: setting.recorder.storages[0].status.state is StorageState.OK)

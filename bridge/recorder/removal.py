@@ -1,0 +1,114 @@
+"""Retention carried out on one storage: the steps of docs/design/store.md, "Delete". What goes, retention.py says.
+
+Blocking; one thread at a time.
+"""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from structlog.typing import FilteringBoundLogger
+
+from bridge.base.time import Clock, format_utc
+from bridge.recorder.keeper import Chains, Keeper
+from bridge.recorder.retention import BATCH_SEGMENTS, Removed, RetentionRule, StorageLimits, expired, needed, surplus
+from bridge.recorder.storage_state import StorageProblemError, StorageState
+from bridge.store.chain import What
+from bridge.store.layout import StorageFolder
+from bridge.store.oldest import Range
+from bridge.store.rows import RecordingRow, SegmentRow
+from bridge.store.serials import stretches
+
+#: So much stays free in any case: chain entries and footers must find room when fragments do not.
+LEAST_FREE_BYTES = 16 << 20
+
+#: Between two rounds of deletions free space wavers about its limit; recording stops only where it is well below.
+_STOP_PER_CENT = 90
+
+
+class Removal:
+    """See the module."""
+
+    def __init__(
+        self, folder: StorageFolder, keeper: Keeper, chains: Chains, clock: Clock, log: FilteringBoundLogger
+    ) -> None:
+        self.storage_id = 0
+        """The index's number of the storage; known when it is open."""
+        self.room: tuple[int, int, int | None] = (0, 0, None)
+        """Bytes held, bytes free, oldest footage (UTC ns; None: none): as the last look found them."""
+        self._folder = folder
+        self._keeper = keeper
+        self._chains = chains
+        self._clock = clock
+        self._log = log
+        self._limits = StorageLimits()
+        self._rules: Mapping[int, RetentionRule] = {}
+
+    def rule(self, limits: StorageLimits, rules: Mapping[int, RetentionRule]) -> None:
+        """From now on. rules: by the index's number of the recording. Safe on any thread."""
+        self._limits = limits
+        self._rules = rules
+
+    def retain(self, *, urgent: bool) -> Removed:
+        """One small batch: what is too old or too much of a recording, then what the storage has no room for.
+
+        urgent: a write found the disk full, so a batch of the oldest goes whatever the limits say
+        """
+        index, now_utc_ns = self._keeper.index, self._clock.utc_ns()
+        recordings = {row.id: row for row in index.recordings()}
+        locked = {number: self._keeper.locked(row.uuid) for number, row in recordings.items()}
+        for number, rule in self._rules.items():
+            if rule.age_ns is None and rule.size_bytes is None:
+                continue
+            rows = index.oldest_of_recording(number, BATCH_SEGMENTS, locked.get(number, ()))
+            size_bytes = index.totals(number).size_bytes if rule.size_bytes is not None else 0
+            taken = [one for one in expired(rows, rule, size_bytes, now_utc_ns) if one.storage_id == self.storage_id]
+            if taken:
+                return self._delete(taken, recordings, "rule of the recording")
+        return self._make_room(recordings, locked, urgent=urgent)
+
+    def _make_room(
+        self, recordings: dict[int, RecordingRow], locked: dict[int, Sequence[Range]], *, urgent: bool
+    ) -> Removed:
+        index, limits = self._keeper.index, self._limits
+        limits = replace(limits, min_free_bytes=max(limits.min_free_bytes, LEAST_FREE_BYTES))
+        totals, free_bytes = index.totals_of_storage(self.storage_id), shutil.disk_usage(self._folder.path).free
+        self.room = (totals.size_bytes, free_bytes, totals.oldest_utc_ns)
+        missing_bytes = needed(limits, totals.size_bytes, free_bytes)
+        if missing_bytes <= 0 and not urgent:
+            return Removed()
+        rows = index.oldest_of_storage(self.storage_id, BATCH_SEGMENTS, locked)
+        if rows:
+            taken = rows if urgent else surplus(rows, missing_bytes)
+            return self._delete(taken, recordings, "no room on the storage")
+        held = f"has {free_bytes} bytes free and holds {totals.size_bytes}"
+        sentence = f"{self._folder.path} {held}: nothing may be deleted"
+        if urgent or free_bytes < limits.min_free_bytes * _STOP_PER_CENT // 100:
+            raise StorageProblemError(StorageState.FULL, sentence)
+        return Removed(stuck=sentence)
+
+    def _delete(self, rows: Sequence[SegmentRow], recordings: dict[int, RecordingRow], why: str) -> Removed:
+        """docs/design/store.md, "Delete": chain, rows, files."""
+        by_recording: dict[int, list[int]] = defaultdict(list)
+        for row in rows:
+            by_recording[row.recording_id].append(row.serial)
+        for number, serials in by_recording.items():
+            recording = recordings[number].uuid
+            chain = self._chains.of(recording)
+            gone = stretches(serials)
+            head = chain.head
+            for first, last in gone:
+                head = chain.append(What.DELETED, first, self._clock.utc_ns(), until_serial=last, why=why)
+            self._keeper.index.delete_segments(number, serials, {self.storage_id: head})
+            for first, last in gone:
+                self._folder.recording(recording).unlink_segments(first, last)
+        size_bytes = sum(row.size_bytes for row in rows)
+        self._log.info(
+            "footage deleted",
+            why=why,
+            segments=len(rows),
+            size_bytes=size_bytes,
+            oldest=format_utc(min(row.start_utc_ns for row in rows)),
+        )
+        return Removed(len(rows), size_bytes)

@@ -1,0 +1,105 @@
+import errno
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from bridge.base.time import NS_PER_S
+from bridge.recorder import removal as module
+from bridge.recorder.retention import RetentionRule, StorageLimits
+from bridge.recorder.storage_state import StorageProblemError, StorageState
+from bridge.store.chain import What, read_chain, verify_chain
+
+
+def rules(one, **rule):
+    one.disk.rule(one.settings, {one.one.stream.id: RetentionRule(**rule)})
+
+
+def clean(one):
+    count = 0
+    while removed := one.disk.retain(urgent=False).segments:
+        count += removed
+    return count
+
+
+def test_old_footage_goes_with_row_chain_and_file(setting):
+    one = setting()
+    one.run(20)
+    one.end()
+    rules(one, age_ns=8 * NS_PER_S)
+    # 20 s in ten segments: the sixth lasts a picture too long to be 8 s old.
+    assert clean(one) == 5
+    rows = one.rows()
+    assert [row.serial for row in rows] == [6, 7, 8, 9, 10]
+    assert [path.serial for path in one.folder().segments()] == [6, 7, 8, 9, 10]
+    last = [read.entry for read in read_chain(one.folder())][-1]
+    assert (last.what, last.serial, last.until_serial) == (What.DELETED, 1, 5)
+    assert verify_chain(one.folder(), one.signer.public_key, one.index.chain_head(one.one.stream.id, 1)) == []
+    assert clean(one) == 0
+
+
+def test_a_recording_keeps_to_its_size(setting):
+    one = setting()
+    one.run(20)
+    one.end()
+    rules(one, size_bytes=200_000)
+    assert clean(one) > 0
+    assert 140_000 < one.index.totals(one.one.stream.id).size_bytes <= 200_000
+
+
+def test_the_storage_keeps_to_its_size_the_oldest_of_all_first(setting):
+    one = setting(recordings=2)
+    one.run(20)
+    one.end()
+    one.settings = replace(one.settings, limits=StorageLimits(max_bytes=500_000))
+    one.disk.rule(one.settings, {})
+    assert clean(one) > 0
+    kept = [one.rows(recording)[0].start_utc_ns for recording in one.recordings]
+    assert abs(kept[0] - kept[1]) <= 2 * NS_PER_S
+    assert one.disk.room[0] <= 500_000
+
+
+def test_locked_footage_stays_by_no_rule_does_it_go(setting):
+    one = setting()
+    one.run(20)
+    one.end()
+    rows = one.rows()
+    one.locks[one.one.stream.recording] = [(rows[2].start_utc_ns + 1, rows[4].start_utc_ns + 1)]
+    one.settings = replace(one.settings, limits=StorageLimits(max_bytes=1))
+    rules(one, age_ns=0, size_bytes=0)
+    assert clean(one) == 7
+    assert [row.serial for row in one.rows()] == [3, 4, 5]
+    assert one.disk.retain(urgent=False).stuck.endswith("nothing may be deleted")
+    with pytest.raises(StorageProblemError) as problem:
+        one.disk.retain(urgent=True)
+    assert problem.value.state is StorageState.FULL
+
+
+def test_where_locks_cannot_be_asked_nothing_goes(setting):
+    one = setting()
+    one.run(6)
+
+    def fail(recording):
+        raise OSError(errno.EIO, "config.db")
+
+    one.disk._removal._keeper = replace(one.keeper, locked=fail)
+    rules(one, age_ns=0)
+    with pytest.raises(OSError, match="config"):
+        clean(one)
+    assert len(one.rows()) > 1
+
+
+def test_without_room_and_nothing_to_delete_recording_stops(setting, monkeypatch):
+    one = setting()
+    one.run(1)
+    usage = shutil.disk_usage(one.path)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: usage._replace(free=1 << 20))
+    one.run(12)
+    assert one.status.state is StorageState.FULL
+    assert "nothing may be deleted" in one.status.sentence
+    one.run(12)
+    assert one.status.state is StorageState.FULL
+    assert one.one.lane.lost_units > 200
+    monkeypatch.undo()
+    one.run(12)
+    assert one.status.state is StorageState.OK
