@@ -22,6 +22,7 @@ TESTED_ELSEWHERE = {
     "bridge/services/rtsp/viewer.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/system/audit.py": "a Protocol alone: tests/system/test_audit_log.py tests what keeps it",
     "bridge/store/backend.py": "driven by tests/store/test_database.py",
+    "bridge/store/check_folder.py": "driven by tests/store/test_check.py",
     "bridge/store/migrations/": "run as a whole by tests/store/test_schema.py",
     "bridge/store/postgres.py": "needs a server: tests/interop/test_postgres.py",
     "bridge/store/rows.py": "values without behaviour: tests/store/test_index.py",

@@ -11,6 +11,7 @@ segment_reader  gives samples back as they came
 chain           what was written and deleted, entry by entry, signed
 verify          what was changed in a segment
 recovery        after a start: finishes what a crash left open
+check           whether files, index and chain agree; check_folder, check_rows
 
 Where it is found:
 index           which recording and segment lies where; open_index

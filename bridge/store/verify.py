@@ -14,7 +14,6 @@ from bridge.store.format import Head, KeyTable
 from bridge.store.layout import Fault
 from bridge.store.sample_index import SampleIndex
 from bridge.store.walk import StoredFooter, add_to_index, digest_of, read_footer, read_head, walk
-from bridge.wire.mp4.random_access import parse_mfra
 
 _COLUMNS = ("utc_ns", "media_time", "dts", "at", "size", "flags")
 
@@ -100,7 +99,7 @@ class _Verification:
             for column in _COLUMNS:
                 if getattr(said, column) != getattr(found, column):
                     self._fault(stored.at, f"the index says another {column} of track {number} than the fragments")
-        if parse_mfra(stored.mfra) != keys.entries():
+        if stored.mfra != keys.box():
             self._fault(stored.mfra_at, "mfra has other key frames than the fragments")
 
     def _fault(self, offset: int, text: str) -> None:

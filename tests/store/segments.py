@@ -57,11 +57,11 @@ def small_fragment(number, pictures=2, *, key=True, audio=True):
     return FragmentUnits(units, {0: 22_500 * (number + 1) * pictures})
 
 
-def start(folder, fragments, serial=1, *, run=None, tracks=TRACKS, times=None, key=True):
+def start(folder, fragments, serial=1, *, run=None, tracks=TRACKS, times=None, key=True, recorder=RECORDER):
     """A writer with these fragments in it; the first one tells the origins."""
     times = begin_run(tracks) if times is None else times
     origins = segment_origins(tracks, times, fragments[0])
-    header = SegmentHeader(RECORDING, RECORDER, serial, run or serial, origins, key)
+    header = SegmentHeader(folder.uuid, recorder, serial, run or serial, origins, key)
     first_ns = min(one.utc_ns for one in fragments[0].units)
     writer = SegmentWriter.create(folder, header, tracks, first_ns, times)
     for fragment in fragments:
