@@ -16,7 +16,7 @@ import av
 import av.audio.resampler
 
 from bridge.base.media import Codec, Track
-from bridge.base.time import NS_PER_S, SystemClock
+from bridge.base.time import NS_PER_S, SystemClock, ns_to_ticks
 from bridge.sim.picture import Picture
 from bridge.sim.records import EncodedUnit, encode_tracks, encode_unit
 from bridge.sim.scenes import Scene
@@ -149,14 +149,20 @@ def run(scene: Scene) -> None:
             tracks.append(tone.track)
         _write(encode_tracks(stream, tracks))
     start_ns, start_utc_ns = clock.monotonic_ns(), clock.utc_ns()
-    samples_sent, number = 0, 0
+    samples_sent, number, missed_ns = 0, 0, 0
+    interval_ns = NS_PER_S // scene.frame_rate
     while True:
-        due_ns = number * NS_PER_S // scene.frame_rate
+        due_ns = number * NS_PER_S // scene.frame_rate + missed_ns
         if not _wait_until(clock, start_ns + due_ns):
             return
+        late_ns = clock.monotonic_ns() - start_ns - due_ns
+        if late_ns > interval_ns:
+            # As cameras do that are overloaded: pictures are left out, times stay true.
+            missed_ns += late_ns
+            due_ns += late_ns
         # The clock in the picture is the time of drawing, not of the plan: what is shown is what is measured.
         utc_ns = clock.utc_ns()
-        media_time = number * VIDEO_CLOCK_RATE // scene.frame_rate
+        media_time = ns_to_ticks(due_ns, VIDEO_CLOCK_RATE)
         for stream, encoder in enumerate(encoders[: 1 + (number % 2 == 0)]):
             for parts in encoder.encode(utc_ns, media_time, number):
                 _write(encode_unit(EncodedUnit(stream, 0, number % scene.gop == 0, media_time, parts)))

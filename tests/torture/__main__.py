@@ -14,11 +14,13 @@ Exit code 1 when anything failed. The folder of a failed round is kept and named
 
 import argparse
 import random
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,9 +43,15 @@ CAMERAS = 8
 SMALL = 4
 """So many of them keep 8 MB only: retention deletes while it is killed."""
 ALLOWED_LOSS_NS = NS_PER_S
+LONGEST_S = 3
+"""Between two kills, beside the time that looking takes."""
 STEP_MS = 100
 PICTURE_NS = NS_PER_S // RATE
 READY_WITHIN_S = 60
+
+
+Marks = list[tuple[int, int, int]]
+"""Of each camera: capture of the first and of the last picture that was received, how many; 0: none."""
 
 
 @dataclass
@@ -68,49 +76,53 @@ class Torture:
         self._config.write_text(configuration(self._data, camera_port))
         self._known: dict[int, dict[int, SegmentRow]] = {}
 
+    def __enter__(self) -> "Torture":
+        """Recording has begun."""
+        self._start()
+        self._wait_until_ready(Round())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kill()
+        self._log.close()
+
     def round(self, number: int) -> Round:
-        """Runs it, kills it, starts it again, and looks."""
+        """Kills it at a random moment, starts it again, and looks; then it goes on recording."""
         result = Round()
-        self._marks.write_bytes(bytes(MARK.size * CAMERAS))
-        early = self.random.random() < 0.1
-        with self._victim() as victim:
-            if early:
-                time.sleep(self.random.uniform(0, 1.5))
-            else:
-                self._wait_until_ready(victim, result)
-                time.sleep(self.random.uniform(0, 4))
-            victim.send_signal(signal.SIGKILL)
-            victim.wait()
-        marks = [MARK.unpack_from(self._marks.read_bytes(), camera * MARK.size) for camera in range(CAMERAS)]
-        self._marks.write_bytes(bytes(MARK.size * CAMERAS))
-        with self._victim() as victim:
-            began = time.monotonic()
-            self._wait_until_ready(victim, result)
-            result.start_s = time.monotonic() - began
-            result.faults += self._check(digests=number % 10 == 0)
-            self._look(marks, result)
-            victim.send_signal(signal.SIGKILL)
-            victim.wait()
+        time.sleep(self.random.uniform(0, LONGEST_S))
+        marks = [self._kill()]
+        if self.random.random() < 0.1:
+            # And once more, while it starts.
+            self._start()
+            time.sleep(self.random.uniform(0, 1.5))
+            marks.append(self._kill())
+        began = time.monotonic()
+        self._start()
+        self._wait_until_ready(result)
+        result.start_s = time.monotonic() - began
+        result.faults += self._check(digests=number % 10 == 0)
+        self._look(marks, result)
         return result
 
-    @contextmanager
-    def _victim(self) -> Iterator["subprocess.Popen[str]"]:
+    def _start(self) -> None:
+        self._marks.write_bytes(bytes(MARK.size * CAMERAS))
         command = [sys.executable, "-m", "tests.torture.victim", str(self._config), str(self._marks)]
-        victim = subprocess.Popen(
+        self._victim = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, text=True
         )
-        try:
-            yield victim
-        finally:
-            victim.kill()
-            victim.wait()
-            if victim.stdout:
-                victim.stdout.close()
 
-    @staticmethod
-    def _wait_until_ready(victim: "subprocess.Popen[str]", result: Round) -> None:
-        killer = _After(READY_WITHIN_S, victim)
-        line = victim.stdout.readline() if victim.stdout else ""
+    def _kill(self) -> Marks:
+        """What it had received."""
+        self._victim.send_signal(signal.SIGKILL)
+        self._victim.wait()
+        if self._victim.stdout:
+            self._victim.stdout.close()
+        return [MARK.unpack_from(self._marks.read_bytes(), camera * MARK.size) for camera in range(CAMERAS)]
+
+    def _wait_until_ready(self, result: Round) -> None:
+        killer = threading.Timer(READY_WITHIN_S, self._victim.kill)
+        killer.start()
+        line = self._victim.stdout.readline() if self._victim.stdout else ""
         killer.cancel()
         if line != "ready\n":
             result.faults.append(f"the recorder did not record within {READY_WITHIN_S} s (see its log)")
@@ -123,7 +135,7 @@ class Torture:
             [] if found.returncode == 0 else [f"check: {line}" for line in (found.stdout + found.stderr).splitlines()]
         )
 
-    def _look(self, marks: list[tuple[int, int, int]], result: Round) -> None:
+    def _look(self, marks: list[Marks], result: Round) -> None:
         database = open_index(self._data)
         try:
             index = MediaIndex(database)
@@ -134,7 +146,8 @@ class Torture:
                 shelf = RecordingShelf(
                     index, row.id, row.uuid, lambda on, of, serial, start: folders[on].recording(of).find(serial, start)
                 )
-                self._look_at_footage(shelf, number, marks[number], result)
+                for killed in marks:
+                    self._look_at_footage(shelf, number, killed[number], result)
         finally:
             database.close()
 
@@ -176,20 +189,6 @@ class Torture:
         expected = (readable_ns - begin_ns + PICTURE_NS // 2) // PICTURE_NS + 1
         if not expected - 2 <= len(pictures) <= expected + 1:
             result.faults.append(f"cam{number}: {len(pictures)} pictures, {expected} expected up to the last readable")
-
-
-class _After:
-    """Kills a process that is not ready in time, so that nobody waits for it for ever."""
-
-    def __init__(self, seconds: float, process: "subprocess.Popen[str]") -> None:
-        import threading
-
-        self._timer = threading.Timer(seconds, process.kill)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def cancel(self) -> None:
-        self._timer.cancel()
 
 
 def configuration(data: Path, camera_port: int) -> str:
@@ -265,8 +264,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="onb-torture-"))
     print(f"seed {seed}, in {folder}", flush=True)
     rounds: list[Round] = []
-    with cameras() as port:
-        torture = Torture(folder, port, seed)
+    with cameras() as port, Torture(folder, port, seed) as torture:
         try:
             for number in range(1, chosen.rounds + 1):
                 rounds.append(torture.round(number))
@@ -285,8 +283,6 @@ def main() -> int:
     if any(one.faults for one in rounds):
         print(f"kept: {folder}")
         return 1
-    import shutil
-
     shutil.rmtree(folder)
     return 0
 
