@@ -115,7 +115,7 @@ def _index(config: "Config") -> "Iterator[MediaIndex | None]":
 
 def _shelf(index: "MediaIndex", camera: str, stream: str) -> Any:  # Any: a Shelf, imported when it is needed
     from bridge.store.layout import StorageFolder
-    from bridge.store.shelf import RecordingShelf
+    from bridge.store.shelf import RecordingShelf, not_indexed
 
     mine = [row for row in index.recordings() if row.camera == camera and stream in ("", row.stream)]
     if not mine:
@@ -123,11 +123,14 @@ def _shelf(index: "MediaIndex", camera: str, stream: str) -> Any:  # Any: a Shel
     folders = {row.id: StorageFolder(Path(row.path)) for row in index.storages()}
     # The recording that goes on, else the one that ended last.
     row = next((row for row in mine if row.ended_utc_ns is None), mine[-1])
+    # The running service writes on: what it has written of the last minute is there, and not in the index yet.
+    written = not_indexed([one.recording(row.uuid) for one in folders.values()], row.id, index.highest_serial(row.id))
     return RecordingShelf(
         index,
         row.id,
         row.uuid,
         lambda storage_id, recording, serial, start_ns: folders[storage_id].recording(recording).find(serial, start_ns),
+        lambda: written,
     )
 
 

@@ -1,11 +1,14 @@
 """One recording as readers see it: the index's rows and, before the index knows them, the segments being written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from bridge.base.errors import DamagedError
 from bridge.store.index import MediaIndex
+from bridge.store.layout import RecordingFolder
 from bridge.store.pieces import FOREVER_NS
 from bridge.store.rows import SegmentRow
 from bridge.store.segment_reader import SegmentReader
@@ -35,6 +38,30 @@ Lent = Callable[[], Sequence[LentSegment]]
 def nothing_lent() -> Sequence[LentSegment]:
     """No recorder runs in this process."""
     return ()
+
+
+def not_indexed(folders: Iterable[RecordingFolder], recording_id: int, highest_serial: int) -> list[LentSegment]:
+    """What lies in the folders above the highest indexed serial: another process is writing it, or was when it died.
+
+    As far as it is written now. Damaged heads are passed over: recovery and `check` tell of them.
+    """
+    lent = []
+    for folder in folders:
+        for found in folder.segments(highest_serial + 1):
+            try:
+                reader = SegmentReader.open(found.path)
+            except (OSError, DamagedError):
+                continue
+            header, index = reader.header, reader.index
+            reader.close()
+            if (header.recording, header.serial) == (folder.uuid, found.serial) and len(index):
+                span = index.span(reader.lead)
+                row = SegmentRow(
+                    *(recording_id, header.serial, header.run, 0, span.start_utc_ns, span.end_utc_ns, 0),
+                    header.starts_with_key,
+                )
+                lent.append(LentSegment(row, partial(SegmentReader.open, found.path)))
+    return sorted(lent, key=lambda one: one.row.serial)
 
 
 class RecordingShelf:

@@ -4,11 +4,15 @@ import uuid
 
 import pytest
 
+from bridge.base.time import NS_PER_S
 from bridge.store.index import MediaIndex, open_index
+from bridge.store.layout import RecordingFolder
 from bridge.store.pieces import FOREVER_NS
 from bridge.store.rows import SegmentRow
-from bridge.store.shelf import LentSegment, RecordingShelf
+from bridge.store.shelf import LentSegment, RecordingShelf, not_indexed
 from tests.store.footage import add, at, minutes, recording, segment, storage
+from tests.store.test_reader import BEGIN, Recording
+from tests.store.test_reader import UUID as RECORDING
 
 UUID = uuid.uuid5(uuid.NAMESPACE_OID, "gate")
 
@@ -43,3 +47,20 @@ def test_rows_of_both_in_their_order(tmp_path):
     with pytest.raises(FileNotFoundError, match="segment 1 is gone"):
         shelf.open(shelf.segment(1))
     database.close()
+
+
+def test_what_another_process_is_writing_is_found_on_disk(tmp_path):
+    path = tmp_path / str(RECORDING)
+    path.mkdir()
+    written = Recording(RecordingFolder(path))
+    written.write(0, 2, run=1)
+    written.write(2, 2, run=1)
+    written.write(4, 1, run=1, finish=False)
+    (written.folder.thousand(1) / "00000009-20270115T080000.000Z.mp4").write_bytes(b"damaged")
+    found = not_indexed([written.folder], 7, 1)
+    assert [(one.row.serial, one.row.run, one.being_written) for one in found] == [(2, 1, False), (3, 1, False)]
+    assert [one.row.start_utc_ns for one in found] == [BEGIN + 2 * NS_PER_S, BEGIN + 4 * NS_PER_S]
+    reader = found[1].open()
+    assert len(reader.index.tracks[0]) == 25
+    reader.close()
+    assert not_indexed([RecordingFolder(tmp_path / str(uuid.uuid4()))], 7, 0) == []
