@@ -177,13 +177,12 @@ class Recorder:
             self._set_gate(entry.gate, settings)
 
     def _rule(self) -> None:
-        for name, storage in self._storages.items():
-            mine = {
-                entry.stream.id: entry.settings.retention
-                for entry in self._recordings.values()
-                if entry.stream is not None and entry.settings.storage == name
-            }
-            storage.disk.rule(storage.settings, mine)
+        """Everywhere: a recording that was moved to another storage has footage on the one before."""
+        rules = {
+            entry.stream.id: entry.settings.retention for entry in self._recordings.values() if entry.stream is not None
+        }
+        for storage in self._storages.values():
+            storage.disk.rule(storage.settings, rules)
 
     # -- from the settings to a recording that runs
 

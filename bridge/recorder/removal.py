@@ -57,16 +57,33 @@ class Removal:
         """
         index, now_utc_ns = self._keeper.index, self._clock.utc_ns()
         recordings = {row.id: row for row in index.recordings()}
-        locked = {number: self._keeper.locked(row.uuid) for number, row in recordings.items()}
-        for number, rule in self._rules.items():
-            if rule.age_ns is None and rule.size_bytes is None:
-                continue
-            rows = index.oldest_of_recording(number, BATCH_SEGMENTS, locked.get(number, ()))
-            size_bytes = index.totals(number).size_bytes if rule.size_bytes is not None else 0
-            taken = [one for one in expired(rows, rule, size_bytes, now_utc_ns) if one.storage_id == self.storage_id]
+        held = index.recordings_on(self.storage_id)
+        locked = {number: self._keeper.locked(recordings[number].uuid) for number in held}
+        for number in held:
+            taken = self._expired(number, self._rules.get(number, RetentionRule()), locked[number], now_utc_ns)
             if taken:
                 return self._delete(taken, recordings, "rule of the recording")
         return self._make_room(recordings, locked, urgent=urgent)
+
+    def _expired(
+        self, number: int, rule: RetentionRule, locked: Sequence[Range], now_utc_ns: int
+    ) -> Sequence[SegmentRow]:
+        """What a recording's rule takes here. Other storages delete what they hold, and a missing one delays nothing.
+
+        The oldest footage goes first, wherever it lies: while another storage has it, a recording keeps to its size
+        with what it has here alone.
+        """
+        if rule.age_ns is None and rule.size_bytes is None:
+            return ()
+        index = self._keeper.index
+        rows = index.oldest_of_recording(number, self.storage_id, BATCH_SEGMENTS, locked)
+        size_bytes = 0
+        if rows and rule.size_bytes is not None:
+            totals = index.totals(number)
+            if totals.oldest_utc_ns != rows[0].start_utc_ns:
+                totals = index.totals(number, self.storage_id)
+            size_bytes = totals.size_bytes
+        return expired(rows, rule, size_bytes, now_utc_ns)
 
     def _make_room(
         self, recordings: dict[int, RecordingRow], locked: dict[int, Sequence[Range]], *, urgent: bool

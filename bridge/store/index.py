@@ -259,9 +259,12 @@ class MediaIndex:
 
         return self._database.read(look)
 
-    def totals(self, recording_id: int) -> Totals:
-        """What there is of a recording, on all storages."""
-        return self._totals(holdings.c.recording_id == recording_id, _MINE)
+    def totals(self, recording_id: int, storage_id: int | None = None) -> Totals:
+        """What there is of a recording, on that storage or on all."""
+        held, there = holdings.c.recording_id == recording_id, _MINE
+        if storage_id is not None:
+            held, there = held & (holdings.c.storage_id == storage_id), there & (segments.c.storage_id == storage_id)
+        return self._totals(held, there)
 
     def totals_of_storage(self, storage_id: int) -> Totals:
         """What lies on a storage, of all recordings."""
@@ -312,12 +315,16 @@ class MediaIndex:
 
     # -- retention
 
+    def recordings_on(self, storage_id: int) -> tuple[int, ...]:
+        """The recordings that have segments on the storage."""
+        return self._database.read(lambda connection: tuple(oldest.recordings_on(connection, storage_id)))
+
     def oldest_of_recording(
-        self, recording_id: int, limit: int, locked: Sequence[oldest.Range] = ()
+        self, recording_id: int, storage_id: int, limit: int, locked: Sequence[oldest.Range] = ()
     ) -> tuple[SegmentRow, ...]:
-        """Up to `limit` segments that no locked stretch (from, until) touches, the oldest first, on any storage."""
+        """Up to `limit` segments on the storage that no locked stretch (from, until) touches, the oldest first."""
         return self._database.read(
-            lambda connection: tuple(oldest.oldest_of_recording(connection, recording_id, limit, locked))
+            lambda connection: tuple(oldest.oldest_of_recording(connection, recording_id, storage_id, limit, locked))
         )
 
     def oldest_of_storage(

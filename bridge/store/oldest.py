@@ -17,6 +17,7 @@ _HELD = sa.select(holdings.c.recording_id).where(
 _NEXT = (
     sa.select(segments)
     .where(
+        segments.c.storage_id == sa.bindparam("on"),
         segments.c.recording_id == sa.bindparam("of"),
         sa.tuple_(segments.c.start_utc_ns, segments.c.serial)
         > sa.tuple_(sa.bindparam("start", type_=sa.BigInteger), sa.bindparam("number", type_=sa.BigInteger)),
@@ -24,7 +25,6 @@ _NEXT = (
     .order_by(segments.c.start_utc_ns, segments.c.serial)
     .limit(PAGE_ROWS)
 )
-_NEXT_ON_STORAGE = _NEXT.where(segments.c.storage_id == sa.bindparam("on"))
 _LONG_AGO = -(2**63)
 
 Range = tuple[int, int]
@@ -32,29 +32,35 @@ Range = tuple[int, int]
 
 
 def oldest_of_recording(
-    connection: sa.Connection, recording_id: int, limit: int, locked: Sequence[Range]
+    connection: sa.Connection, recording_id: int, storage_id: int, limit: int, locked: Sequence[Range]
 ) -> list[SegmentRow]:
-    """Up to `limit` segments, the oldest first, on whatever storage."""
-    return list(islice(_unlocked(connection, recording_id, None, locked), limit))
+    """Up to `limit` segments that lie on the storage, the oldest first."""
+    return list(islice(_unlocked(connection, recording_id, storage_id, locked), limit))
+
+
+def recordings_on(connection: sa.Connection, storage_id: int) -> list[int]:
+    """The recordings that have segments on the storage."""
+    return [row.recording_id for row in connection.execute(_HELD, {"storage_id": storage_id})]
 
 
 def oldest_of_storage(
     connection: sa.Connection, storage_id: int, limit: int, locked: Mapping[int, Sequence[Range]]
 ) -> list[SegmentRow]:
-    """The same over all recordings that lie on the storage. locked: by recording id."""
-    held = [row.recording_id for row in connection.execute(_HELD, {"storage_id": storage_id})]
-    each = [_unlocked(connection, recording_id, storage_id, locked.get(recording_id, ())) for recording_id in held]
+    """The same over all recordings that lie there. locked: by recording id."""
+    each = [
+        _unlocked(connection, recording_id, storage_id, locked.get(recording_id, ()))
+        for recording_id in recordings_on(connection, storage_id)
+    ]
     return list(islice(heapq.merge(*each, key=lambda row: (row.start_utc_ns, row.recording_id, row.serial)), limit))
 
 
 def _unlocked(
-    connection: sa.Connection, recording_id: int, storage_id: int | None, locked: Sequence[Range]
+    connection: sa.Connection, recording_id: int, storage_id: int, locked: Sequence[Range]
 ) -> Iterator[SegmentRow]:
     """By start. Steps over each locked stretch at once: a locked year costs one look-up, not half a million rows."""
-    query = _NEXT if storage_id is None else _NEXT_ON_STORAGE
     position = {"start": _LONG_AGO, "number": 0}
     while True:
-        rows = connection.execute(query, {"of": recording_id, "on": storage_id, **position}).all()
+        rows = connection.execute(_NEXT, {"of": recording_id, "on": storage_id, **position}).all()
         for row in rows:
             segment = SegmentRow(*row)
             position = {"start": segment.start_utc_ns, "number": segment.serial}

@@ -11,6 +11,7 @@ from bridge.recorder.disk import StorageDisk
 from bridge.recorder.gate import Mode
 from bridge.recorder.keeper import Keeper
 from bridge.recorder.recorder import LOST, RECORDING_STATE, STORAGE_FAILURE, Recorder
+from bridge.recorder.retention import RetentionRule
 from bridge.recorder.settings import RecorderSettings, RecordingSettings, RecordingState, StorageSettings
 from bridge.recorder.storage_state import StorageState
 from bridge.store.chain import KeySigner
@@ -249,6 +250,21 @@ def test_another_storage_goes_on_with_the_serials(setting):
     assert len({row.serial for row in rows}) == len(rows)
     assert {row.storage_id for row in rows} == {1, 2}
     assert (setting.path / "other" / str(recording)).is_dir()
+
+
+def test_what_a_moved_recording_left_behind_keeps_to_its_rules(setting, monkeypatch):
+    monkeypatch.setattr("bridge.recorder.storage.RETAIN_NS", NS_PER_S // 20)
+    monkeypatch.setattr("bridge.recorder.storage.RETRY_NS", NS_PER_S // 20)
+    setting.apply(setting.recording("gate"))
+    setting.ready("gate")
+    setting.frames(110)
+    setting.until(lambda: setting.rows("gate"))
+    folder = StorageFolder(setting.path / "cctv").recording(setting.status("gate").recording)
+    assert list(folder.segments())
+    # The streams' clock is not the recorder's.
+    setting.apply(setting.recording("gate", storage="other", retention=RetentionRule(age_ns=-(1 << 58))))
+    setting.until(lambda: list(folder.segments()) == [])
+    assert setting.rows("gate") == []
 
 
 def test_a_storage_that_is_away_costs_its_own_recordings_alone_and_is_told(setting, monkeypatch):

@@ -1,5 +1,6 @@
 import errno
 import shutil
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from bridge.recorder import removal as module
 from bridge.recorder.retention import RetentionRule, StorageLimits
 from bridge.recorder.storage_state import StorageProblemError, StorageState
 from bridge.store.chain import What, read_chain, verify_chain
+from bridge.store.rows import SegmentRow
 
 
 def rules(one, **rule):
@@ -45,6 +47,60 @@ def test_a_recording_keeps_to_its_size(setting):
     rules(one, size_bytes=200_000)
     assert clean(one) > 0
     assert 140_000 < one.index.totals(one.one.stream.id).size_bytes <= 200_000
+
+
+def elsewhere(one, count, *, before_s):
+    """Segments of a second each of the same recording on a storage that is not there, 10,000 bytes each."""
+    on, of = one.index.storage(uuid.uuid4(), "missing", "/missing").id, one.one.stream.id
+    starts = one.rows()[0].start_utc_ns - before_s * NS_PER_S
+    for number in range(count):
+        start = starts + number * NS_PER_S
+        serial = 1000 + number
+        one.index.add_segment(SegmentRow(of, serial, 1000, on, start, start + NS_PER_S, 10_000, True), 40_000_000)
+
+
+def test_what_lies_on_a_missing_storage_delays_nothing(setting):
+    one = setting()
+    one.run(20)
+    one.end()
+    elsewhere(one, 50, before_s=500)
+    rules(one, age_ns=8 * NS_PER_S)
+    assert clean(one) == 5
+    assert len(one.rows()) == 55
+
+
+def test_the_oldest_goes_first_wherever_it_lies(setting):
+    one = setting()
+    one.run(20)
+    one.end()
+    here = one.index.totals(one.one.stream.id, 1).size_bytes
+    elsewhere(one, 50, before_s=500)
+    # The storage that has the oldest deletes it, should it be there; what lies here is not too much by itself.
+    rules(one, size_bytes=here)
+    assert clean(one) == 0
+    rules(one, size_bytes=here - 1)
+    assert clean(one) == 1
+
+
+def test_what_lies_elsewhere_counts_for_the_size_of_the_oldest(setting):
+    one = setting()
+    one.run(20)
+    one.end()
+    elsewhere(one, 50, before_s=-500)
+    rules(one, size_bytes=500_000)
+    assert clean(one) == 10
+    assert one.index.totals(one.one.stream.id).size_bytes == 500_000
+
+
+def test_a_recording_that_was_moved_ages_where_it_was(setting):
+    one = setting(recordings=2)
+    one.run(20)
+    one.end()
+    one.clock.advance(NS_PER_S)
+    # No lane is needed for it.
+    one.disk.rule(one.settings, {one.recordings[1].stream.id: RetentionRule(age_ns=0)})
+    assert clean(one) == 10
+    assert one.index.recordings_on(1) == (one.one.stream.id,)
 
 
 def test_the_storage_keeps_to_its_size_the_oldest_of_all_first(setting):

@@ -54,5 +54,7 @@ def ask_everything(index, of, on):
     index.highest_serial(of)
     index.highest_serial(of, on)
     index.chain_head(of, on)
-    index.oldest_of_recording(of, 5, [(at(0), at(300))])
+    index.recordings_on(on)
+    index.totals(of, on)
+    index.oldest_of_recording(of, on, 5, [(at(0), at(300))])
     index.oldest_of_storage(on, 5, {of: [(at(0), at(300))]})

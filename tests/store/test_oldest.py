@@ -22,16 +22,18 @@ class TestOldest:
         found = index.oldest_of_storage(on, 4, {})
         assert [(row.recording_id, row.serial) for row in found] == [(gate, 1), (yard, 1), (gate, 2), (yard, 2)]
         assert [row.serial for row in index.oldest_of_storage(other, 4, {})] == [9]
-        assert [row.serial for row in index.oldest_of_recording(yard, 3)] == [9, 1, 2]
-        assert index.oldest_of_storage(other + 1, 4, {}) == index.oldest_of_recording(yard + 1, 4) == ()
+        assert [row.serial for row in index.oldest_of_recording(yard, on, 3)] == [1, 2, 3]
+        assert [row.serial for row in index.oldest_of_recording(yard, other, 3)] == [9]
+        assert (index.recordings_on(on), index.recordings_on(other + 1)) == ((gate, yard), ())
+        assert index.oldest_of_storage(other + 1, 4, {}) == index.oldest_of_recording(yard + 1, on, 4) == ()
 
     def test_what_a_lock_touches_stays(self, index):
         on, of = storage(index), recording(index)
         add(index, minutes(of, 10, on=on))
         locked = [(at(90), at(120)), (at(300), at(301))]
-        assert [row.serial for row in index.oldest_of_recording(of, 99, locked)] == [1, 3, 4, 5, 7, 8, 9, 10]
+        assert [row.serial for row in index.oldest_of_recording(of, on, 99, locked)] == [1, 3, 4, 5, 7, 8, 9, 10]
         assert [row.serial for row in index.oldest_of_storage(on, 3, {of: locked})] == [1, 3, 4]
-        assert index.oldest_of_recording(of, 99, [(0, 2**62)]) == ()
+        assert index.oldest_of_recording(of, on, 99, [(0, 2**62)]) == ()
         assert len(index.oldest_of_storage(on, 99, {of + 1: [(0, 2**62)]})) == 10
 
     def test_a_locked_year_is_stepped_over(self, index, index_database, monkeypatch):
@@ -53,7 +55,7 @@ class TestOldest:
             return original(counting)
 
         monkeypatch.setattr(index_database, "read", read)
-        found = index.oldest_of_recording(of, 2, [(at(60), at(60 * 290))])
+        found = index.oldest_of_recording(of, on, 2, [(at(60), at(60 * 290))])
         assert [row.serial for row in found] == [1, 291]
         assert len(asked) <= 3
 
@@ -73,5 +75,5 @@ class TestOldest:
             locked = [(at(one), at(one + choose.choice((0, 1, 50, 300)))) for one in since]
             limit = choose.choice((1, 10, 200))
             expected = [row for row in rows if not touches(row, locked)][:limit]
-            assert list(index.oldest_of_recording(of, limit, locked)) == expected
+            assert list(index.oldest_of_recording(of, on, limit, locked)) == expected
             assert list(index.oldest_of_storage(on, limit, {of: locked})) == expected
