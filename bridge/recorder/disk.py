@@ -10,7 +10,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -19,7 +19,7 @@ from bridge.base.media import Track
 from bridge.base.time import Clock
 from bridge.media.camera_clock import CameraClock
 from bridge.recorder.cutter import Fragment
-from bridge.recorder.keeper import Chains, Keeper
+from bridge.recorder.keeper import Chains, Keeper, amend
 from bridge.recorder.lane import LiveSegment, RecordedStream
 from bridge.recorder.removal import Removal
 from bridge.recorder.retention import Removed, RetentionRule
@@ -203,7 +203,7 @@ class StorageDisk:
             index.delete_segments(row.id, range(first, last + 1), {self._id: found.chain})
         self._next[row.uuid] = found.next_serial
         if row.ended_utc_ns is not None:
-            self._write_end(folder, row.ended_utc_ns)
+            amend(folder, self._log, ended_utc_ns=row.ended_utc_ns)
 
     def prepare(self, stream: RecordedStream) -> int:
         """The recording's folder, with its recording.json; the next serial."""
@@ -222,6 +222,7 @@ class StorageDisk:
                     stream.created_utc_ns,
                     None,
                     self._keeper.signer.public_key,
+                    self._removal.age_of(stream.id),
                 )
             )
         # On whatever storage: a serial is used once.
@@ -230,16 +231,7 @@ class StorageDisk:
 
     def end(self, stream: RecordedStream, utc_ns: int) -> None:
         """Nothing will be added."""
-        self._write_end(self._folder.recording(stream.recording), utc_ns)
-
-    def _write_end(self, folder: RecordingFolder, utc_ns: int) -> None:
-        try:
-            facts = folder.facts()
-        except (FileNotFoundError, DamagedError) as error:
-            self._log.warning("the end of a recording cannot be noted", path=str(folder.path), reason=str(error))
-            return
-        if facts.ended_utc_ns is None:
-            folder.write_facts(replace(facts, ended_utc_ns=utc_ns))
+        amend(self._folder.recording(stream.recording), self._log, ended_utc_ns=utc_ns)
 
     # -- segments
 

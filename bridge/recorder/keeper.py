@@ -1,12 +1,15 @@
 """Who records: what is written in his name on every storage."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from structlog.typing import FilteringBoundLogger
+
+from bridge.base.errors import DamagedError
 from bridge.store.chain import ChainWriter, Signer
 from bridge.store.index import MediaIndex
-from bridge.store.layout import StorageFolder
+from bridge.store.layout import RecordingFolder, StorageFolder
 from bridge.store.oldest import Range
 
 Locked = Callable[[UUID], Sequence[Range]]
@@ -21,6 +24,18 @@ class Keeper:
     signer: Signer
     index: MediaIndex
     locked: Locked
+
+
+def amend(folder: RecordingFolder, log: FilteringBoundLogger, **facts: int | None) -> None:
+    """Changes recording.json where it says otherwise. One that cannot be read stays as it is. Raises OSError."""
+    try:
+        before = folder.facts()
+    except (FileNotFoundError, DamagedError) as error:
+        log.warning("recording.json cannot be changed", path=str(folder.path), reason=str(error))
+        return
+    after = replace(before, **facts)  # type: ignore[arg-type]  # of those facts that are numbers
+    if after != before:
+        folder.write_facts(after)
 
 
 class Chains:

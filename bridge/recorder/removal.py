@@ -7,11 +7,13 @@ import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from structlog.typing import FilteringBoundLogger
 
+from bridge.base.errors import DamagedError
 from bridge.base.time import Clock, format_utc
-from bridge.recorder.keeper import Chains, Keeper
+from bridge.recorder.keeper import Chains, Keeper, amend
 from bridge.recorder.retention import BATCH_SEGMENTS, Removed, RetentionRule, StorageLimits, expired, needed, surplus
 from bridge.recorder.storage_state import StorageProblemError, StorageState
 from bridge.store.chain import What
@@ -44,6 +46,8 @@ class Removal:
         self._log = log
         self._limits = StorageLimits()
         self._rules: Mapping[int, RetentionRule] = {}
+        # As recording.json says.
+        self._ages: dict[UUID, int | None] = {}
 
     def rule(self, limits: StorageLimits, rules: Mapping[int, RetentionRule]) -> None:
         """From now on. rules: by the index's number of the recording. Safe on any thread."""
@@ -60,10 +64,33 @@ class Removal:
         held = index.recordings_on(self.storage_id)
         locked = {number: self._keeper.locked(recordings[number].uuid) for number in held}
         for number in held:
-            taken = self._expired(number, self._rules.get(number, RetentionRule()), locked[number], now_utc_ns)
+            taken = self._expired(number, self._rule_of(recordings[number]), locked[number], now_utc_ns)
             if taken:
                 return self._delete(taken, recordings, "rule of the recording")
         return self._make_room(recordings, locked, urgent=urgent)
+
+    def age_of(self, number: int) -> int | None:
+        """The age that the rule of a recording says."""
+        rule = self._rules.get(number)
+        return rule.age_ns if rule else None
+
+    def _rule_of(self, row: RecordingRow) -> RetentionRule:
+        """As it is configured; of a recording that has ended, the age that was configured last."""
+        rule = self._rules.get(row.id)
+        folder = self._folder.recording(row.uuid)
+        if rule is not None:
+            if self._ages.get(row.uuid, 0) != rule.age_ns:
+                amend(folder, self._log, retention_ns=rule.age_ns)
+                self._ages[row.uuid] = rule.age_ns
+            return rule
+        if row.ended_utc_ns is None:
+            return RetentionRule()  # its stream is being looked up
+        if row.uuid not in self._ages:
+            try:
+                self._ages[row.uuid] = folder.facts().retention_ns
+            except (FileNotFoundError, DamagedError):
+                self._ages[row.uuid] = None
+        return RetentionRule(self._ages[row.uuid])
 
     def _expired(
         self, number: int, rule: RetentionRule, locked: Sequence[Range], now_utc_ns: int

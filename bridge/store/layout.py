@@ -54,6 +54,8 @@ class RecordingFacts:
 
     ended_utc_ns: since when nothing is added; None: it goes on
     public_key:   Ed25519, 32 bytes: what the chain is verified with
+    retention_ns: how old footage may become, as it was configured last; None: as long as there is room. It holds on
+                  when the recording has ended
     """
 
     uuid: UUID
@@ -63,6 +65,7 @@ class RecordingFacts:
     created_utc_ns: int
     ended_utc_ns: int | None
     public_key: bytes
+    retention_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,7 @@ class RecordingFolder:
             fields.number("created_utc_ns"),
             fields.number_or_none("ended_utc_ns"),
             fields.hexadecimal("public_key"),
+            fields.number_or_none("retention_ns"),
         )
         if facts.uuid != self.uuid:
             raise DamagedError(f"{self.path / RECORDING_JSON}: uuid is {facts.uuid}; {self.uuid} expected")
@@ -189,6 +193,7 @@ class RecordingFolder:
                 "created_utc_ns": facts.created_utc_ns,
                 "ended_utc_ns": facts.ended_utc_ns,
                 "public_key": facts.public_key.hex(),
+                "retention_ns": facts.retention_ns,
             },
         )
 

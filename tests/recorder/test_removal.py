@@ -10,6 +10,7 @@ from bridge.recorder import removal as module
 from bridge.recorder.retention import RetentionRule, StorageLimits
 from bridge.recorder.storage_state import StorageProblemError, StorageState
 from bridge.store.chain import What, read_chain, verify_chain
+from bridge.store.layout import RECORDING_JSON
 from bridge.store.rows import SegmentRow
 
 
@@ -37,6 +38,51 @@ def test_old_footage_goes_with_row_chain_and_file(setting):
     last = [read.entry for read in read_chain(one.folder())][-1]
     assert (last.what, last.serial, last.until_serial) == (What.DELETED, 1, 5)
     assert verify_chain(one.folder(), one.signer.public_key, one.index.chain_head(one.one.stream.id, 1)) == []
+    assert clean(one) == 0
+
+
+def test_an_ended_recording_ages_by_the_rule_that_it_had_last(setting):
+    one = setting(recordings=2)
+    one.run(20)
+    one.end()
+    rules(one, age_ns=8 * NS_PER_S)
+    clean(one)
+    assert one.folder().facts().retention_ns == 8 * NS_PER_S
+    rules(one, age_ns=None)
+    clean(one)
+    assert one.folder().facts().retention_ns is None
+    rules(one, age_ns=9 * NS_PER_S)
+    clean(one)
+    one.disk.rule(one.settings, {})
+    one.clock.advance(5 * NS_PER_S)
+    # Without a rule, and not ended: somebody is about to say.
+    assert clean(one) == 0
+    for recording in one.recordings:
+        one.index.end_recording(recording.stream.id, one.clock.utc_ns())
+    one.disk.close()
+    one.restart()
+    one.disk.open()
+    assert one.folder().facts().ended_utc_ns is not None
+    # The one that had no age stays.
+    assert clean(one) == 2
+    assert len(one.rows(one.recordings[1])) == 10
+    one.clock.advance(50 * NS_PER_S)
+    assert clean(one) == 3
+    assert one.rows() == ()
+
+
+def test_a_damaged_recording_json_deletes_nothing_and_stops_nothing(setting):
+    one = setting()
+    one.run(20)
+    one.end()
+    (one.folder().path / RECORDING_JSON).write_text("{")
+    rules(one, age_ns=17 * NS_PER_S)
+    assert clean(one) == 1
+    one.index.end_recording(one.one.stream.id, one.clock.utc_ns())
+    one.disk.close()
+    one.restart()
+    one.disk.open()
+    one.clock.advance(500 * NS_PER_S)
     assert clean(one) == 0
 
 

@@ -86,7 +86,7 @@ def test_recordings_are_found_and_foreign_things_named(storage, recording):
 
 def test_recording_json_both_ways(recording):
     assert recording.facts() == FACTS
-    ended = replace(FACTS, ended_utc_ns=1_800_000_000_000_000_001)
+    ended = replace(FACTS, ended_utc_ns=1_800_000_000_000_000_001, retention_ns=5)
     recording.write_facts(ended)
     assert recording.facts() == ended
     assert json.loads((recording.path / "recording.json").read_text())["public_key"] == "6b" * 32
@@ -99,6 +99,7 @@ def test_recording_json_both_ways(recording):
         ("camera", None, "a text"),
         ("created_utc_ns", True, "a whole number"),
         ("created_utc_ns", 1.5, "a whole number"),
+        ("retention_ns", "a week", "a whole number"),
         ("public_key", "xyz", "hexadecimal"),
         ("recorder", "{", "a UUID"),
     ],
