@@ -9,7 +9,7 @@ storage.py        a storage's two threads                     disk.py           
   lane            one recording on it                         removal           what goes from it
   keeper          in whose name all this is written           retention         the rules for that
   write_queue     what waits for the writer, bounded          storage_state     how it is, in a sentence
-  latency         how long its calls take
+  latency         how long its calls take                     clock_watch       whether the clock was set far forward
 export.py         a stretch as one plain MP4                  listing.py        recordings since when, until when, gaps
 lending.py        what is being written, as rows for readers
 """

@@ -15,6 +15,7 @@ import structlog
 from bridge.base.errors import BridgeError
 from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.recorder.clerk import Clerk
+from bridge.recorder.clock_watch import ClockWatch
 from bridge.recorder.cutter import Cutter
 from bridge.recorder.gate import Gate, Mode
 from bridge.recorder.lane import Lane, LiveSegment, RecordedStream, Serials
@@ -43,6 +44,7 @@ _STORAGES_WITHIN_NS = 10 * NS_PER_S
 RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
 STORAGE_FAILURE = "tns1:Device/HardwareFailure/StorageFailure"
 LOST = "onb:Recording/Lost"
+CLOCK_SET = "onb:Clock/Set"
 
 Tell = Callable[[str, str, str, dict[str, str | int | bool], int], object]
 """(topic, source, operation, data, UTC ns): an event."""
@@ -111,6 +113,7 @@ class Recorder:
         self._leaving: list[_Storage] = []
         self._recordings: dict[tuple[str, str], _Recording] = {}
         self._clerk = Clerk()
+        self._watch = ClockWatch(clock)
         self._look_due_ns = 0
         self._unasked: list[_Recording] = []
         self._others_due = True
@@ -296,6 +299,7 @@ class Recorder:
 
     def _look(self, now: MonotonicNs) -> None:
         utc_ns = self._clock.utc_ns()
+        self._tell_clock(self._watch.look(), utc_ns)
         for storage in self._storages.values():
             self._tell_storage(storage, storage.writer.status(now), utc_ns)
         for entry in self._recordings.values():
@@ -306,6 +310,14 @@ class Recorder:
             if entry.lane is not None:
                 self._tell_losses(entry, entry.lane, utc_ns)
             self._tell_recording(entry, recording=self._status(entry).state is RecordingState.RECORDING)
+
+    def _tell_clock(self, forward_ns: int, utc_ns: int) -> None:
+        if forward_ns:
+            self._tell(CLOCK_SET, "", "", {"ForwardSeconds": forward_ns // NS_PER_S}, utc_ns)
+            self._log.warning(
+                "the clock was set forward: nothing is deleted for its age in the next hour",
+                seconds=forward_ns // NS_PER_S,
+            )
 
     def _tell_storage(self, storage: _Storage, status: StorageStatus, utc_ns: int) -> None:
         before, storage.told = storage.told, status.state

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bridge.base.errors import DamagedError
 from bridge.base.time import Clock, format_utc
+from bridge.recorder.clock_watch import ClockWatch
 from bridge.recorder.keeper import Chains, Keeper, amend
 from bridge.recorder.retention import BATCH_SEGMENTS, Removed, RetentionRule, StorageLimits, expired, needed, surplus
 from bridge.recorder.storage_state import StorageProblemError, StorageState
@@ -44,6 +45,7 @@ class Removal:
         self._chains = chains
         self._clock = clock
         self._log = log
+        self._watch = ClockWatch(clock)
         self._limits = StorageLimits()
         self._rules: Mapping[int, RetentionRule] = {}
         # As recording.json says.
@@ -59,12 +61,13 @@ class Removal:
 
         urgent: a write found the disk full, so a batch of the oldest goes whatever the limits say
         """
-        index, now_utc_ns = self._keeper.index, self._clock.utc_ns()
+        index = self._keeper.index
+        self._watch.look()
         recordings = {row.id: row for row in index.recordings()}
         held = index.recordings_on(self.storage_id)
         locked = {number: self._keeper.locked(recordings[number].uuid) for number in held}
         for number in held:
-            taken = self._expired(number, self._rule_of(recordings[number]), locked[number], now_utc_ns)
+            taken = self._expired(number, self._rule_of(recordings[number]), locked[number])
             if taken:
                 return self._delete(taken, recordings, "rule of the recording")
         return self._make_room(recordings, locked, urgent=urgent)
@@ -92,14 +95,14 @@ class Removal:
                 self._ages[row.uuid] = None
         return RetentionRule(self._ages[row.uuid])
 
-    def _expired(
-        self, number: int, rule: RetentionRule, locked: Sequence[Range], now_utc_ns: int
-    ) -> Sequence[SegmentRow]:
+    def _expired(self, number: int, rule: RetentionRule, locked: Sequence[Range]) -> Sequence[SegmentRow]:
         """What a recording's rule takes here. Other storages delete what they hold, and a missing one delays nothing.
 
         The oldest footage goes first, wherever it lies: while another storage has it, a recording keeps to its size
         with what it has here alone.
         """
+        if self._watch.rests:
+            rule = replace(rule, age_ns=None)
         if rule.age_ns is None and rule.size_bytes is None:
             return ()
         index = self._keeper.index
@@ -110,7 +113,7 @@ class Removal:
             if totals.oldest_utc_ns != rows[0].start_utc_ns:
                 totals = index.totals(number, self.storage_id)
             size_bytes = totals.size_bytes
-        return expired(rows, rule, size_bytes, now_utc_ns)
+        return expired(rows, rule, size_bytes, self._clock.utc_ns())
 
     def _make_room(
         self, recordings: dict[int, RecordingRow], locked: dict[int, Sequence[Range]], *, urgent: bool

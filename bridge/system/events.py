@@ -45,6 +45,8 @@ class Topic(enum.StrEnum):
     """source: storage name; what a start found after a crash."""
     FOOTAGE_LOST = "onb:Recording/FootageLost"
     """source: recording UUID; what the disk was too slow for."""
+    CLOCK_SET = "onb:Clock/Set"
+    """The host's clock was set forward by ForwardSeconds; nothing is deleted for its age in the next hour."""
 
 
 class Operation(enum.StrEnum):

@@ -10,7 +10,7 @@ from bridge.base.time import NS_PER_S, SystemClock
 from bridge.recorder.disk import StorageDisk
 from bridge.recorder.gate import Mode
 from bridge.recorder.keeper import Keeper
-from bridge.recorder.recorder import LOST, RECORDING_STATE, STORAGE_FAILURE, Recorder
+from bridge.recorder.recorder import CLOCK_SET, LOST, RECORDING_STATE, STORAGE_FAILURE, Recorder
 from bridge.recorder.retention import RetentionRule
 from bridge.recorder.settings import RecorderSettings, RecordingSettings, RecordingState, StorageSettings
 from bridge.recorder.storage_state import StorageState
@@ -22,12 +22,21 @@ from tests.recorder.streams import LiveStream
 FOREVER = 1 << 62
 
 
+class HostClock(SystemClock):
+    """The host's, which the test sets."""
+
+    ahead_ns = 0
+
+    def utc_ns(self):
+        return super().utc_ns() + self.ahead_ns
+
+
 class Setting:
     """A recorder with its real threads, index and folders; what they hand to the reactor waits for `until`."""
 
     def __init__(self, path):
         self.path = path
-        self.clock = SystemClock()
+        self.clock = HostClock()
         self.database = open_index(path)
         self.index = MediaIndex(self.database)
         self.keeper = Keeper(uuid.UUID(int=77), KeySigner(bytes(32)), self.index, lambda recording: ())
@@ -303,6 +312,20 @@ def test_the_reason_is_told_where_nothing_comes(setting):
     assert setting.status("gate").reason == "the camera sends nothing"
     setting.apply(setting.recording("gate", storage="none"))
     assert setting.status("gate").reason == "there is no storage none"
+
+
+def test_a_clock_that_is_set_far_forward_is_told_once(setting, capsys):
+    setting.turn()
+    setting.clock.ahead_ns = -3600 * NS_PER_S
+    setting.turn()
+    assert setting.told == []
+    setting.clock.ahead_ns = 86_400 * NS_PER_S
+    setting.turn()
+    setting.turn()
+    ((topic, source, data),) = setting.told
+    assert (topic, source) == (CLOCK_SET, "")
+    assert data["ForwardSeconds"] in (89_999, 90_000, 90_001)
+    assert capsys.readouterr().out.count("the clock was set forward") == 1
 
 
 def test_numbers_of_a_storage(setting):

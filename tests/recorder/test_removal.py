@@ -41,6 +41,40 @@ def test_old_footage_goes_with_row_chain_and_file(setting):
     assert clean(one) == 0
 
 
+def test_a_clock_that_jumps_far_forward_deletes_nothing_for_its_age(setting):
+    one = setting()
+    one.run(20)
+    one.end()
+    rules(one, age_ns=86_400 * NS_PER_S)
+    assert clean(one) == 0
+    one.clock.step_utc(86_500 * NS_PER_S)
+    assert clean(one) == 0
+    # Sizes go on.
+    rules(one, age_ns=86_400 * NS_PER_S, size_bytes=400_000)
+    assert clean(one) > 0
+    left = len(one.rows())
+    # Set right again in time, nothing is lost.
+    one.clock.step_utc(-86_500 * NS_PER_S)
+    one.clock.advance(3601 * NS_PER_S)
+    assert clean(one) == 0
+    # Else the clock is believed after an hour.
+    one.clock.step_utc(86_500 * NS_PER_S)
+    assert clean(one) == 0
+    one.clock.advance(3601 * NS_PER_S)
+    assert clean(one) == left > 0
+
+
+def test_a_clock_that_is_set_back_deletes_nothing_and_what_is_old_goes_on_going(setting):
+    one = setting()
+    one.run(20)
+    one.end()
+    rules(one, age_ns=8 * NS_PER_S)
+    one.clock.step_utc(-3600 * NS_PER_S)
+    assert clean(one) == 0
+    one.clock.advance(3600 * NS_PER_S)
+    assert clean(one) == 5
+
+
 def test_an_ended_recording_ages_by_the_rule_that_it_had_last(setting):
     one = setting(recordings=2)
     one.run(20)
