@@ -4,31 +4,19 @@ Read-only: nothing is written anywhere, not even a lock. May run beside the serv
 number of segments, but for those that are wrong.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
-
-import sqlalchemy as sa
 
 from bridge.base.errors import DamagedError
 from bridge.store.check_folder import Checked, Checking, FolderCheck, Keys
 from bridge.store.check_rows import row_faults
+from bridge.store.index import read_known
 from bridge.store.layout import STORAGE_JSON, Fault, RecordingFolder, StorageError, StorageFolder
 from bridge.store.read_only import ReadOnlyDatabase
-from bridge.store.rows import ChainHead, RecordingRow, StorageRow
-from bridge.store.schema import holdings, recordings, storages
+from bridge.store.rows import ChainHead, HoldingRow, Known, RecordingRow, StorageRow
 
 __all__ = ["Check", "Checked", "Keys"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """The small tables. held: (recording, storage) -> (segments, head of the chain)"""
-
-    storages: tuple[StorageRow, ...]
-    recordings: Mapping[UUID, RecordingRow]
-    held: Mapping[tuple[int, int], tuple[int, ChainHead]]
 
 
 class Check:
@@ -66,8 +54,8 @@ class Check:
         if database is None:
             yield from self._without_index()
             return
-        index = database.read(_read_index)
-        for recording in index.recordings.values():
+        index = database.read(read_known)
+        for recording in index.recordings:
             self.checked.recordings += 1
             yield from self._rows(database, recording)
         found: dict[UUID, Path] = {}
@@ -81,7 +69,7 @@ class Check:
         for storage, path in found.items():
             yield from self._storage(checking, index, StorageFolder(path), rows.get(storage))
 
-    def _find_storages(self, index: _Index, found: dict[UUID, Path]) -> Iterator[Fault]:
+    def _find_storages(self, index: Known, found: dict[UUID, Path]) -> Iterator[Fault]:
         """Fills `found`."""
         for path in dict.fromkeys([*self._paths, *(Path(row.path) for row in index.storages)]):
             if not (path / STORAGE_JSON).exists():
@@ -107,44 +95,53 @@ class Check:
         for text in database.read(lambda connection: row_faults(connection, recording)):
             yield Fault(Path(database.place), -1, f"{name}: {text}")
 
-    def _missing_storage(self, row: StorageRow, index: _Index) -> Iterator[Fault]:
-        count = sum(held for (_, storage_id), (held, _) in index.held.items() if storage_id == row.id)
+    def _missing_storage(self, row: StorageRow, index: Known) -> Iterator[Fault]:
+        count = sum(held.segments for held in index.holdings if held.storage_id == row.id)
         if count:
             text = f"storage {row.name} is missing, or its disk is not mounted: {count} segments expected"
             yield Fault(Path(row.path), -1, text)
 
     def _storage(
-        self, checking: Checking, index: _Index, storage: StorageFolder, row: StorageRow | None
+        self, checking: Checking, index: Known, storage: StorageFolder, row: StorageRow | None
     ) -> Iterator[Fault]:
         yield from checking.twice(lambda: [Fault(path, -1, "not ours") for path in storage.foreign()])
+        known = {recording.uuid: recording for recording in index.recordings}
+        held = {one.recording_id: one for one in index.holdings if row is not None and one.storage_id == row.id}
         there = storage.recordings()
         for folder in there:
-            recording = index.recordings.get(folder.uuid)
+            recording = known.get(folder.uuid)
             if recording is None or row is None:
                 yield from checking.twice(lambda: self._unknown(checking, folder, storage))  # noqa: B023 - called now
-                continue
-            keys = self._keys or _claimed(folder)
-            if keys is None:
-                yield Fault(
-                    folder.path, -1, "neither config.db nor recording.json says whose key its chain is signed with"
-                )
-                continue
-            if self._keys is None:
-                yield Fault(folder.path, -1, "config.db does not say whose keys are right, only its own recording.json")
-            _, head = index.held.get((recording.id, row.id), (0, ChainHead()))
-            yield from FolderCheck(checking, self.checked, folder, recording, row.id, keys, head).faults()
-        if row is None:
-            return
+            else:
+                yield from self._known(checking, folder, recording, row, held.get(recording.id))
         uuids = {folder.uuid for folder in there}
-        for recording in index.recordings.values():
-            count, _ = index.held.get((recording.id, row.id), (0, ChainHead()))
-            if count and recording.uuid not in uuids:
+        for recording in index.recordings:
+            if recording.id in held and held[recording.id].segments and recording.uuid not in uuids:
+                count = held[recording.id].segments
                 text = f"is missing: {count} segments of {recording.camera}, {recording.stream} expected"
                 yield Fault(storage.recording(recording.uuid).path, -1, text)
 
+    def _known(
+        self,
+        checking: Checking,
+        folder: RecordingFolder,
+        recording: RecordingRow,
+        row: StorageRow,
+        held: HoldingRow | None,
+    ) -> Iterator[Fault]:
+        keys = self._keys or _claimed(folder)
+        if keys is None:
+            yield Fault(folder.path, -1, "neither config.db nor recording.json says whose key its chain is signed with")
+            return
+        if self._keys is None:
+            yield Fault(folder.path, -1, "config.db does not say whose keys are right, only its own recording.json")
+        head = held.chain if held else ChainHead()
+        yield from FolderCheck(checking, self.checked, folder, recording, row.id, keys, head).faults()
+
     def _unknown(self, checking: Checking, folder: RecordingFolder, storage: StorageFolder) -> list[Fault]:
-        index = checking.database.read(_read_index)
-        if folder.uuid in index.recordings and storage.facts().uuid in {row.uuid for row in index.storages}:
+        index = checking.database.read(read_known)
+        recordings, storages = {row.uuid for row in index.recordings}, {row.uuid for row in index.storages}
+        if folder.uuid in recordings and storage.facts().uuid in storages:
             return []  # it came while we looked
         claimed = _claimed(folder)
         if claimed is not None and self._keys is not None and claimed.recorder != self._keys.recorder:
@@ -159,16 +156,3 @@ def _claimed(folder: RecordingFolder) -> Keys | None:
     except (OSError, DamagedError):
         return None
     return Keys(facts.recorder, facts.public_key)
-
-
-def _read_index(connection: sa.Connection) -> _Index:
-    columns = (recordings.c[name] for name in ("id", "uuid", "camera", "stream", "created_utc_ns", "ended_utc_ns"))
-    known = [RecordingRow(*row) for row in connection.execute(sa.select(*columns).order_by(recordings.c.id))]
-    return _Index(
-        tuple(StorageRow(*row) for row in connection.execute(sa.select(storages).order_by(storages.c.id))),
-        {row.uuid: row for row in known},
-        {
-            (row.recording_id, row.storage_id): (row.segments, ChainHead(row.chain_entries, row.chain_link))
-            for row in connection.execute(sa.select(holdings))
-        },
-    )

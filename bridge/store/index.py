@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from bridge.store import index_changes, oldest, schema
 from bridge.store.backend import DatabaseKind
 from bridge.store.database import Database, open_database
-from bridge.store.rows import ChainHead, RecordingRow, RunRow, SegmentRow, StorageRow, Totals
+from bridge.store.rows import ChainHead, HoldingRow, Known, RecordingRow, RunRow, SegmentRow, StorageRow, Totals
 from bridge.store.schema import holdings, recordings, runs, segments, storages
 
 INDEX = DatabaseKind(
@@ -88,6 +88,20 @@ _RUN_OF_SERIAL = (
 def open_index(data: Path, address: str = "") -> Database:
     """index.db in `data`, or on PostgreSQL at `address`: see `open_database`. Raises DatabaseUnusableError."""
     return open_database(data, INDEX, address)
+
+
+def read_known(connection: sa.Connection) -> Known:
+    """All but segments and runs, as of one moment."""
+    return Known(
+        tuple(StorageRow(*row) for row in connection.execute(sa.select(storages).order_by(storages.c.id))),
+        tuple(RecordingRow(*row) for row in connection.execute(_RECORDING.order_by(recordings.c.id))),
+        tuple(
+            HoldingRow(of, on, last_serial, count, size_bytes, ChainHead(entries, link))
+            for of, on, last_serial, count, size_bytes, entries, link in connection.execute(
+                sa.select(holdings).order_by(holdings.c.recording_id, holdings.c.storage_id)
+            )
+        ),
+    )
 
 
 class MediaIndex:
@@ -197,15 +211,6 @@ class MediaIndex:
     def note_serial(self, recording_id: int, storage_id: int, serial: int) -> None:
         """Serials up to this one are used, also when no segment of them is left: a rebuilt index must know."""
         self._database.write(lambda connection: index_changes.note_serial(connection, recording_id, storage_id, serial))
-
-    def clear(self) -> None:
-        """Drops every row but events: before the index is made anew from the files."""
-
-        def clear(connection: sa.Connection) -> None:
-            for table in (segments, runs, holdings, recordings, storages):
-                connection.execute(sa.delete(table))
-
-        self._database.write(clear, timeout_s=600)
 
     # -- segments in time
 

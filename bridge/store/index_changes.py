@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from bridge.base.errors import BridgeError
 from bridge.store.rows import ChainHead, RunRow, SegmentRow
-from bridge.store.schema import holdings, recordings, runs, segments
+from bridge.store.schema import holdings, recordings, runs, segments, storages
 from bridge.store.serials import stretches, without
 
 
@@ -187,3 +187,9 @@ def note_serial(connection: sa.Connection, recording_id: int, storage_id: int, s
     """Serials up to this one are used, also when no segment of them is left."""
     hold(connection, recording_id, storage_id)
     connection.execute(_NUMBER, {"of": recording_id, "on": storage_id, "number": serial})
+
+
+def clear(connection: sa.Connection) -> None:
+    """Drops every row but events: before the index is made anew from the files."""
+    for table in (segments, runs, holdings, recordings, storages):
+        connection.execute(sa.delete(table))

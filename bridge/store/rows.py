@@ -66,6 +66,27 @@ class ChainHead:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldingRow:
+    """What a storage holds of a recording, in sums. last_serial: the highest that was ever there."""
+
+    recording_id: int
+    storage_id: int
+    last_serial: int
+    segments: int
+    size_bytes: int
+    chain: ChainHead
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that the index knows but for segments and runs; each in the order of making."""
+
+    storages: tuple[StorageRow, ...]
+    recordings: tuple[RecordingRow, ...]
+    holdings: tuple[HoldingRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """What lies of a recording or on a storage. oldest, newest: where it begins and ends, None without any."""
 

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from bridge.store.index_changes import SerialUsedError
+from bridge.store.index_changes import SerialUsedError, clear
 from bridge.store.rows import ChainHead, RunRow, Totals
 from bridge.store.schema import events
 from tests.store.footage import BEGIN, INTERVAL_NS, add, at, minutes, recording, segment, storage
@@ -175,7 +175,7 @@ class TestChanges:
         add(index, minutes(of, 3, on=on))
         event = {"utc_ns": BEGIN, "source": "", "topic": "t", "operation": "", "data": "{}"}
         index_database.write(lambda connection: connection.execute(events.insert(), event).close())
-        index.clear()
+        index_database.write(clear)
         assert index.recordings() == index.storages() == ()
         assert index.recording(uuid.uuid5(uuid.NAMESPACE_OID, "gate")) is None
         assert index_database.read(lambda connection: len(connection.execute(events.select()).all())) == 1
