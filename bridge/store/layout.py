@@ -28,6 +28,8 @@ RECORDING_JSON = "recording.json"
 LOCKS_JSON = "locks.json"
 CHAIN = "chain.jsonl"
 LOCK = ".lock"
+LOST_FOUND = "lost+found"
+"""Lies at the top of every ext4."""
 
 _NEW = ".new"
 _THOUSAND = re.compile(r"\d{6,}", re.ASCII)
@@ -108,7 +110,7 @@ class StorageFolder:
     def create(self, facts: StorageFacts) -> None:
         """Makes an empty storage: folder and storage.json. Raises StorageError when something lies there."""
         self.path.mkdir(parents=True, exist_ok=True)
-        if any(self.path.iterdir()):
+        if any(path.name != LOST_FOUND for path in self.path.iterdir()):
             raise StorageError(f"{self.path}: is not empty, so no storage is made of it")
         write_json(self.path / STORAGE_JSON, {"uuid": str(facts.uuid), "name": facts.name})
 
@@ -145,7 +147,7 @@ class StorageFolder:
 
     def foreign(self) -> list[Path]:
         """What is not ours."""
-        ours = {STORAGE_JSON, STORAGE_JSON + _NEW, LOCK, "lost+found"}
+        ours = {STORAGE_JSON, STORAGE_JSON + _NEW, LOCK, LOST_FOUND}
         return sorted(path for path in self.path.iterdir() if path.name not in ours and not _is_recording(path))
 
 

@@ -57,6 +57,14 @@ def test_a_folder_that_is_not_empty_becomes_no_storage(storage):
         storage.create(STORAGE)
 
 
+def test_a_fresh_file_system_is_empty(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+    storage = StorageFolder(tmp_path)
+    storage.create(STORAGE)
+    assert storage.facts() == STORAGE
+    assert storage.foreign() == []
+
+
 def test_a_mount_point_without_its_disk_is_no_storage(tmp_path):
     with pytest.raises(StorageError, match="not mounted"):
         StorageFolder(tmp_path).facts()
