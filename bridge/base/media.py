@@ -25,11 +25,23 @@ class Codec(enum.StrEnum):
     AAC = "MPEG4-GENERIC"
     PCMU = "PCMU"
     PCMA = "PCMA"
+    ONVIF_METADATA = "vnd.onvif.metadata"
+    """XML documents (ONVIF Streaming Specification). Recordings have a place for them; nothing brings them yet."""
 
     @property
     def medium(self) -> Medium:
         """The medium that this codec encodes."""
-        return Medium.VIDEO if self in (Codec.H264, Codec.H265) else Medium.AUDIO
+        return _MEDIA[self]
+
+
+_MEDIA = {
+    Codec.H264: Medium.VIDEO,
+    Codec.H265: Medium.VIDEO,
+    Codec.AAC: Medium.AUDIO,
+    Codec.PCMU: Medium.AUDIO,
+    Codec.PCMA: Medium.AUDIO,
+    Codec.ONVIF_METADATA: Medium.METADATA,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +71,14 @@ class Track:
 
 @dataclass(slots=True)
 class AccessUnit:
-    """All NAL units of one picture, or one frame of audio. Never changed after it was made.
+    """All NAL units of one picture, or one frame of audio, or one document. Never changed after it was made.
 
     track:       index into the tracks of its stream
     media_time:  presentation time on the hub's timeline, in the track's clock rate, 64 bits, no wrap
     utc_ns:      capture time
     arrived_ns:  monotonic time at which its last packet was read
-    key:         decoding may start here (H.264: IDR with its parameter sets known; audio: always)
-    parts:       NAL units without start codes; for audio one part: the frame
+    key:         decoding may start here (H.264: IDR with its parameter sets known; all else: always)
+    parts:       NAL units without start codes; for all else one part: the frame, the document
     damaged:     packets of it were lost on the way
     size_bytes:  of all parts
     """

@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Protocol
 
-from bridge.base.errors import RemoteProtocolError
+from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.base.media import Codec, Medium, Track
 from bridge.wire.access_units import UnitSink, without_start_codes
 from bridge.wire.audio import aac, g711
@@ -30,7 +30,8 @@ MAX_PARAMETER_SET_BYTES = 4096
 #: The shortest PPS that can be written.
 MIN_PARAMETER_SET_BYTES = 3
 
-_CODECS = {codec.value: codec for codec in Codec} | {"HEVC": Codec.H265}
+#: Metadata has no payload format here yet.
+_CODECS = {codec.value: codec for codec in Codec if codec.medium is not Medium.METADATA} | {"HEVC": Codec.H265}
 _PARAMETER_SET_TYPES: dict[Codec, tuple[int, ...]] = {
     Codec.H264: (h264.NalType.SPS, h264.NalType.PPS),
     Codec.H265: (h265.NalType.VPS, h265.NalType.SPS, h265.NalType.PPS),
@@ -64,7 +65,7 @@ class Depacketizer(Protocol):
 
 
 def depacketizer_for(track: Track, sink: UnitSink) -> Depacketizer:
-    """A new depacketiser of the track's codec."""
+    """A new depacketiser of the track's codec. Raises LocalProtocolError for one that has no payload format here."""
     match track.codec:
         case Codec.H264:
             return h264_rtp.Depacketizer(sink)
@@ -74,6 +75,8 @@ def depacketizer_for(track: Track, sink: UnitSink) -> Depacketizer:
             return aac.Depacketizer(sink, frame_ticks=_frame_ticks(track))
         case Codec.PCMU | Codec.PCMA:
             return g711.Depacketizer(sink, channels=track.channels)
+        case Codec.ONVIF_METADATA:
+            raise LocalProtocolError(f"{track.codec} is not carried over RTP")
 
 
 def _frame_ticks(track: Track) -> int:
@@ -86,7 +89,10 @@ def _frame_ticks(track: Track) -> int:
 
 
 def packetize(track: Track, parts: Sequence[bytes], max_payload_bytes: int = DEFAULT_MAX_PAYLOAD_BYTES) -> list[bytes]:
-    """RTP payloads of one access unit, in order; the last one gets the marker when `marks_units(track.codec)`."""
+    """RTP payloads of one access unit, in order; the last one gets the marker when `marks_units(track.codec)`.
+
+    Raises LocalProtocolError for a codec that has no payload format here.
+    """
     match track.codec:
         case Codec.H264:
             return h264_rtp.packetize(parts, max_payload_bytes)
@@ -96,6 +102,8 @@ def packetize(track: Track, parts: Sequence[bytes], max_payload_bytes: int = DEF
             return aac.packetize(parts, max_payload_bytes)
         case Codec.PCMU | Codec.PCMA:
             return g711.packetize(parts, max_payload_bytes)
+        case Codec.ONVIF_METADATA:
+            raise LocalProtocolError(f"{track.codec} is not carried over RTP")
 
 
 def marks_units(codec: Codec) -> bool:
@@ -141,6 +149,8 @@ def track_from_sdp(media: MediaDescription) -> Track | None:
             return _aac_track(clock_rate, mapping.channels, parameters)
         case Codec.PCMU | Codec.PCMA:
             return Track(codec, clock_rate, mapping.channels)
+        case Codec.ONVIF_METADATA:
+            return None
     width, height = _announced_size(media)
     track = Track(codec, clock_rate, width=width, height=height, frame_rate=_announced_frame_rate(media))
     return complete_track(track, _decode_sets(parameters.get(name, "") for name in names))
@@ -232,7 +242,7 @@ def _format_parameters(track: Track) -> str:
             fields = ["streamtype=5", "profile-level-id=1", "mode=AAC-hbr"]
             fields += [f"sizelength={aac.SIZE_BITS}", f"indexlength={aac.INDEX_BITS}"]
             fields += [f"indexdeltalength={aac.INDEX_BITS}", f"config={track.config.hex().upper()}"]
-        case Codec.PCMU | Codec.PCMA:
+        case Codec.PCMU | Codec.PCMA | Codec.ONVIF_METADATA:
             fields = []
     return ";".join(fields)
 

@@ -10,6 +10,7 @@ def test_medium_follows_the_codec() -> None:
         Codec.AAC: Medium.AUDIO,
         Codec.PCMU: Medium.AUDIO,
         Codec.PCMA: Medium.AUDIO,
+        Codec.ONVIF_METADATA: Medium.METADATA,
     }
     assert Track(Codec.PCMU, 8000).medium is Medium.AUDIO
 

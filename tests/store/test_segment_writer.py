@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.base.errors import LocalProtocolError
-from bridge.base.media import AccessUnit
-from bridge.base.time import NS_PER_S
+from bridge.base.media import AccessUnit, Codec, Track
+from bridge.base.time import NS_PER_S, ticks_to_ns
 from bridge.store.decode_times import begin_run
 from bridge.store.format import ClockFacts
 from bridge.store.sample_index import DAMAGED, KEY
@@ -398,6 +398,30 @@ def annexb_of(packet):
         at += 4 + size
     assert annexb.join(parts)
     return tuple(parts)
+
+
+def test_metadata_lies_in_a_file_as_it_is(folder):
+    tracks, fragments = real_fragments("libx264")
+    tracks = (*tracks, Track(Codec.ONVIF_METADATA, 90_000))
+    video = fragments[0].units[0]
+    documents = [
+        AccessUnit(2, video.media_time + at, START_NS + ticks_to_ns(at, 90_000), 0, True, (b"<tt:M/>" * (at + 1),))
+        for at in (0, 50, 4500, 170_000)
+    ]
+    fragments[0] = replace(fragments[0], units=[*fragments[0].units, *documents[:3]])
+    fragments[-1] = replace(fragments[-1], units=[*fragments[-1].units, documents[3]])
+    path, _ = finish(folder, fragments, tracks=tracks)
+    assert verify(path) == []
+    with closing(SegmentReader.open(path)) as reader:
+        assert reader.tracks == tracks
+        assert reader.read(2, 0, 4) == documents
+        assert list(reader.index.tracks[2].flags) == [KEY] * 4
+    with av.open(str(path)) as container:
+        assert [bytes(packet) for packet in container.demux(container.streams[2]) if packet.size] == [
+            one.parts[0] for one in documents
+        ]
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) == len(units_of(fragments, 0))
 
 
 def test_damaged_pictures_are_marked(folder):

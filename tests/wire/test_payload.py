@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.base.errors import LocalProtocolError
 from bridge.base.media import Codec, Track
 from bridge.wire import payload
 from bridge.wire.h264 import nal as h264
@@ -230,8 +231,21 @@ def test_length_of_an_aac_frame_in_the_rtp_clock(config, clock_rate, ticks):
 
 
 def test_numbers_and_markers_by_codec():
-    assert [payload.static_payload_type(codec) for codec in Codec] == [None, None, None, 0, 8]
-    assert [payload.marks_units(codec) for codec in Codec] == [True, True, True, False, False]
+    assert [payload.static_payload_type(codec) for codec in Codec] == [None, None, None, 0, 8, None]
+    assert [payload.marks_units(codec) for codec in Codec] == [True, True, True, False, False, True]
+
+
+def test_metadata_is_not_carried_yet():
+    track = Track(Codec.ONVIF_METADATA, 90_000)
+    section = payload.media_for_track(track, 107, "trackID=3")
+    assert (section.medium, section.attribute("rtpmap")) == ("application", "107 vnd.onvif.metadata/90000")
+    for name in ("vnd.onvif.metadata", "VND.ONVIF.METADATA"):
+        section.attributes[0] = ("rtpmap", f"107 {name}/90000")
+        assert payload.payload_type_from_sdp(section) is payload.track_from_sdp(section) is None
+    with pytest.raises(LocalProtocolError, match="not carried"):
+        payload.packetize(track, [b"<tt:MetadataStream/>"])
+    with pytest.raises(LocalProtocolError, match="not carried"):
+        payload.depacketizer_for(track, Units())
 
 
 _texts = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Z", "S"]), max_size=30)

@@ -1,4 +1,4 @@
-"""Sample entries: what a track holds and how it is decoded (ISO/IEC 14496-12 8.5.2, -14 5.6, -15 5.3 and 8.3).
+"""Sample entries: what a track holds and how it is decoded (ISO/IEC 14496-12 8.5.2 and 12, -14 5.6, -15 5.3 and 8.3).
 
 Parameter sets stand here although the samples carry them too: players start from here.
 G.711 is written as QuickTime has it, which has no entry of ISO's own.
@@ -18,7 +18,14 @@ from bridge.wire.mp4.boxes import Box, box, child, full_box, read_fields, read_f
 #: NAL units in samples stand behind lengths of so many bytes.
 NAL_LENGTH_BYTES = 4
 
-_KINDS = {Codec.H264: b"avc1", Codec.H265: b"hvc1", Codec.AAC: b"mp4a", Codec.PCMU: b"ulaw", Codec.PCMA: b"alaw"}
+_KINDS = {
+    Codec.H264: b"avc1",
+    Codec.H265: b"hvc1",
+    Codec.AAC: b"mp4a",
+    Codec.PCMU: b"ulaw",
+    Codec.PCMA: b"alaw",
+    Codec.ONVIF_METADATA: b"mett",
+}
 _CODECS = {kind: codec for codec, kind in _KINDS.items()}
 
 # Reserved bytes and data_reference_index 1; pre-defined; width, height, 72 dpi twice, reserved, one frame a sample;
@@ -28,6 +35,9 @@ _VISUAL_SIZE = struct.Struct("!24xHH50x")
 # Reserved, data_reference_index 1; reserved; channels, bits a sample, pre-defined and reserved; rate in 16.16 (12.2.3).
 _AUDIO = struct.Struct("!6xH8xHH4xI")
 _AUDIO_CHANNELS = struct.Struct("!16xH10x")
+# Reserved, data_reference_index 1; content_encoding (none) and mime_format, each with its zero (12.3.3.2).
+_METADATA = struct.Struct("!6xH")
+_METADATA_STRINGS = b"\0application/vnd.onvif.metadata\0"
 _DPI_72 = 72 << 16
 _DEPTH_24 = 24
 _MAX_16 = 0xFFFF
@@ -61,6 +71,8 @@ def sample_entry(track: Track) -> bytes:
             return box(kind, _audio(track), full_box(b"esds", 0, 0, _es_descriptor(track.config)))
         case Codec.PCMU | Codec.PCMA:
             return box(kind, _audio(track))
+        case Codec.ONVIF_METADATA:
+            return box(kind, _METADATA.pack(1), _METADATA_STRINGS)
     assert_never(track.codec)
 
 
@@ -76,6 +88,11 @@ def parse_sample_entry(data: bytes | memoryview, entry: Box, clock_rate: int) ->
         read_sets = _avc_sets if codec is Codec.H264 else _hevc_sets
         track = Track(codec, clock_rate, width=width, height=height)
         return payload.complete_track(track, read_sets(data, inside))
+    if codec.medium is Medium.METADATA:
+        strings = bytes(data[entry.content + _METADATA.size : entry.end])
+        if not strings.startswith(_METADATA_STRINGS):
+            raise DamagedError(f"metadata {strings!r:.100}; {_METADATA_STRINGS!r} expected", offset=entry.start)
+        return Track(codec, clock_rate)
     (channels,) = read_fields(_AUDIO_CHANNELS, data, entry.content, entry)
     config = b""
     if codec is Codec.AAC:

@@ -33,10 +33,11 @@ _SAME_FILE = 1
 _LANGUAGE_UNDETERMINED = 0x55C4
 _FULL_VOLUME = 0x0100
 _NORMAL_SPEED = 1 << 16
-_MEDIUM_KINDS = {Medium.VIDEO: b"vide", Medium.AUDIO: b"soun"}
+_MEDIUM_KINDS = {Medium.VIDEO: b"vide", Medium.AUDIO: b"soun", Medium.METADATA: b"meta"}
 _MEDIUM_HEADERS = {
     Medium.VIDEO: full_box(b"vmhd", 0, 1, bytes(8)),
     Medium.AUDIO: full_box(b"smhd", 0, 0, bytes(4)),
+    Medium.METADATA: full_box(b"nmhd", 0, 0),
 }
 _DATA_INFORMATION = box(b"dinf", full_box(b"dref", 0, 0, _COUNT.pack(1), full_box(b"url ", 0, _SAME_FILE)))
 # All samples are in fragments.

@@ -1,5 +1,6 @@
 """Whole MP4 files of samples from real encoders, for the players that must open them."""
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,15 @@ def g711(codec: Codec, channels: int = 1) -> Samples:
     ticks = (160, 320) * 12
     frames = [random.Random(index).randbytes(count * channels) for index, count in enumerate(ticks)]
     return _sound(Track(codec, 8000, channels), frames, ticks)
+
+
+def metadata() -> Samples:
+    """A document whenever something happened; they last until the next one."""
+    seconds = (0, 0.1, 0.5, 0.52, 0.9)
+    times = [round(second * VIDEO_CLOCK) for second in seconds]
+    documents = [f'<tt:MetadataStream n="{number}"/>'.encode() * (number + 1) for number in range(len(times))]
+    durations = tuple(after - before for before, after in itertools.pairwise([*times, VIDEO_CLOCK]))
+    return _sound(Track(Codec.ONVIF_METADATA, VIDEO_CLOCK), documents, durations)
 
 
 def _sound(track: Track, frames: Sequence[bytes], durations: tuple[int, ...]) -> Samples:

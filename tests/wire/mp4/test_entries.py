@@ -24,6 +24,7 @@ TRACKS = {
     "H.265": H265,
     "AAC": Track(Codec.AAC, 16000, 1, config=b"\x14\x08"),
     "mu-law": Track(Codec.PCMU, 8000),
+    "metadata": Track(Codec.ONVIF_METADATA, 90_000),
     "A-law in stereo": Track(Codec.PCMA, 16000, 2),
 }
 
@@ -53,6 +54,10 @@ TABLE = {
            00000023 65736473 00000000  03 15 0000 00  04 0d 40 15 000000 00000000 00000000  06 01 02""",
         Track(Codec.AAC, 96000, 2),
     ),
+    "metadata": (
+        f"00000030 6d657474 000000000000 0001 00 {b'application/vnd.onvif.metadata'.hex()} 00",
+        Track(Codec.ONVIF_METADATA, 90_000),
+    ),
     "H.264 that cannot be read": (
         f"00000070 61766331 {_VISUAL} 0000001a 61766343 01 42001e ff e1 0004 6742001e 01 0003 68aabb",
         Track(Codec.H264, 90000, 1, (b"\x67\x42\x00\x1e", b"\x68\xaa\xbb"), b"", 640, 480),
@@ -70,8 +75,10 @@ TABLE = {
 
 # (entry, what stands there, what is put in its place, what the error says)
 DAMAGE = {
-    "another kind": ("H.264", b"avc1", b"avc3", "one of avc1, hvc1, mp4a, ulaw, alaw expected"),
+    "another kind": ("H.264", b"avc1", b"avc3", "one of avc1, hvc1, mp4a, ulaw, alaw, mett expected"),
     "another configuration": ("H.264", b"avcC", b"hvcC", "b'avc1' without b'avcC'"),
+    "metadata of another kind": ("metadata", b"vnd.onvif", b"vnd.other", "metadata .*vnd.onvif.metadata.* expected"),
+    "metadata that ends early": ("metadata", b"metadata\0", b"metadata!", "metadata .* expected"),
     "lengths of 2 bytes": ("H.264", b"\xff\xe1", b"\xfd\xe1", "lengths of 2 bytes; 4 expected"),
     "lengths of 1 byte": ("H.265", b"\x0f\3\x20", b"\x0c\3\x20", "lengths of 1 bytes; 4 expected"),
     "a set beyond the record": ("H.264", b"\xff\xe1\0", b"\xff\xe1\1", "a parameter set of"),

@@ -69,6 +69,23 @@ def test_fragmented_files(tracks, from_ms):
         assert rows == [(pts + origin, dts + origin, data, key) for pts, dts, data, key in samples.rows]
 
 
+@pytest.mark.parametrize("first", [False, True])
+def test_metadata_beside_what_is_shown(first):
+    video, sound, documents = files.video("libx264"), files.aac(), files.metadata()
+    tracks = [documents, video, sound] if first else [video, sound, documents]
+    with av.open(io.BytesIO(files.fragmented(tracks))) as container:
+        assert [stream.type for stream in container.streams] == [
+            {"vnd.onvif.metadata": "data", "H264": "video"}.get(one.track.codec, "audio") for one in tracks
+        ]
+        rows = [[] for _ in tracks]
+        for packet in container.demux():
+            if packet.size:
+                rows[packet.stream.index].append((packet.pts, packet.dts, bytes(packet), packet.is_keyframe))
+    assert rows == [samples.rows for samples in tracks]
+    with av.open(io.BytesIO(files.fragmented(tracks))) as container:
+        assert len(list(container.decode(video=0))) == len(video.data)
+
+
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
 def test_composition_offsets_below_zero(encoder):
     """FFmpeg takes them, but shows the whole track later by the deepest: who can, shifts the decode times instead."""
