@@ -27,9 +27,6 @@ from bridge.system.catalogue import Catalogue
 from bridge.system.config import CameraConfig, Config, Storage
 from bridge.system.events import Operation
 
-RECORDINGS_FOLDER = "recordings"
-"""In `data`: the path of a storage that names none."""
-
 TICK_S = 0.1
 
 STOP_WITHIN_S = 3
@@ -155,7 +152,5 @@ def recorder_settings(config: Config, cameras: Sequence[CameraConfig], catalogue
 
 def storage_settings(config: Config, storage: Storage) -> StorageSettings:
     """A storage as the recorder needs it. Only a folder inside `data` is made: another one may be an unmounted disk."""
-    path = Path(storage.path) if storage.path else config.data / RECORDINGS_FOLDER
-    return StorageSettings(
-        storage.name, path, StorageLimits(storage.max_bytes, storage.min_free_bytes), make=not storage.path
-    )
+    limits = StorageLimits(storage.max_bytes, storage.min_free_bytes)
+    return StorageSettings(storage.name, config.folder_of(storage), limits, make=not storage.path)

@@ -1,17 +1,15 @@
 """What the service keeps in `data/`: opened once at start, by one process at a time, closed at the end."""
 
-import fcntl
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from bridge.base.errors import BridgeError
 from bridge.store.backend import DatabaseUnusableError
 from bridge.store.database import Database
 from bridge.store.index import MediaIndex, open_index
 from bridge.system.audit_log import AuditLog
 from bridge.system.config import Config
+from bridge.system.data_lock import take
 from bridge.system.database import open_database
 from bridge.system.events import EventLog
 from bridge.system.evidence import EvidenceLocks
@@ -19,12 +17,6 @@ from bridge.system.identity import Identity, identity_of
 from bridge.system.secrets import open_vault
 from bridge.system.stored_cameras import AllCameras, StoredCameras
 from bridge.system.users import Users
-
-LOCK_FILE = "onb.lock"
-
-
-class DataInUseError(BridgeError):
-    """Another service runs on this data folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +55,7 @@ def open_store(config: Config) -> Store:
     """Raises DataInUseError, DatabaseUnusableError, SecretsError."""
     database = open_database(config.data, config.database.get_secret_value())
     try:
-        lock = _lock(config.data)
+        lock = take(config.data)
         vault = open_vault(config.data)
         index, problems = _open_index(config)
         limits = config.limits
@@ -91,19 +83,6 @@ def _open_index(config: Config) -> tuple[Database | None, tuple[str, ...]]:
         return open_index(config.data, config.database.get_secret_value()), ()
     except DatabaseUnusableError as error:
         return None, (f"{error}. Nothing is recorded; `onb recordings reindex` makes the index anew from the files",)
-
-
-def _lock(data: Path) -> int:
-    """The kernel's lock on a file in `data`; it ends with its process, however that ends."""
-    descriptor = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise DataInUseError(
-            f"another onb service runs on {data}: end it, or give this one a data folder of its own"
-        ) from None
-    return descriptor
 
 
 def problems_of(store: Store, cameras: AllCameras) -> Sequence[str]:

@@ -10,6 +10,7 @@ users.py           users of the file and of the database       stored_cameras.py
 access.py          the gatekeeper: may this principal?         lockout.py       slows down who guesses passwords
 catalogue.py       cameras and streams as they are now         control.py       how `onb` asks the running service
 audit.py           the audit call                              audit_log.py     its rows in config.db
-events.py          what happened, kept in index.db            evidence.py      footage that no rule deletes
+events.py          what happened, kept in index.db           evidence.py      footage that no rule deletes
+data_lock.py       one service on a data folder               evidence_copies.py  … copied beside the footage
 logs.py            one line an event, without secrets
 """

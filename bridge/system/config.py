@@ -35,6 +35,9 @@ from bridge.wire.rtsp.url import RtspUrl
 DOORS = ("onvif", "onvif_tls", "rtsp", "rtsps", "http", "https")
 """The doors that have a port of their own under [ports]; video push has a range of them."""
 
+RECORDINGS_FOLDER = "recordings"
+"""In `data`: the folder of a storage that names none."""
+
 USER_NAME_RULE = '1 to 64 printable characters without : " and \\, no space at either end'
 PASSWORD_FILE_LIMIT_BYTES = 64 * 1024
 
@@ -446,6 +449,10 @@ class Config(Table):
             return table
         data = table.get("data", "./data")
         return table | {"data": (_reading(info).base / _path(data)).absolute()} if isinstance(data, str) else table
+
+    def folder_of(self, storage: Storage) -> Path:
+        """Where it lies: `data`/recordings when it names no path."""
+        return Path(storage.path) if storage.path else self.data / RECORDINGS_FOLDER
 
     def bind_of(self, door: str) -> tuple[str, ...]:
         """The addresses that `door` (one of DOORS, `push` or `discovery`) listens on."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from bridge.store.database import Database
+from bridge.store.read_only import ReadOnlyDatabase
 from bridge.system import schema
 from bridge.system.secrets import SecretsError, Vault
 
@@ -32,6 +33,14 @@ class Identity:
     signing_key: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Who recorded: as in Identity."""
+
+    uuid: uuid.UUID
+    signing_key: bytes = field(repr=False)
+
+
 def identity_of(database: Database, vault: Vault) -> Identity:
     """Reads it, and makes it at the first start. Raises DatabaseUnusableError, SecretsError."""
 
@@ -43,7 +52,7 @@ def identity_of(database: Database, vault: Vault) -> Identity:
             "recorder_uuid": str(uuid.uuid4()),
             "signing_key": secrets.token_hex(32),
         }
-        kept: dict[str, bytes] = {row.name: row.value for row in connection.execute(sa.select(schema.identity))}
+        kept = _kept(connection)
         for name, text in fresh.items():
             if name not in kept:
                 kept[name] = vault.seal(text)
@@ -52,10 +61,7 @@ def identity_of(database: Database, vault: Vault) -> Identity:
 
     # In the writer, also to read: two processes at their first start must not make two identities.
     kept = database.write(fill)
-    try:
-        opened = {name: vault.open(value) for name, value in kept.items()}
-    except SecretsError as error:
-        raise SecretsError(f"{database.place} was {error}") from None
+    opened = _opened(kept, vault, database.place)
     return Identity(
         uuid.UUID(opened["device_uuid"]),
         opened["serial"],
@@ -63,3 +69,22 @@ def identity_of(database: Database, vault: Vault) -> Identity:
         uuid.UUID(opened["recorder_uuid"]),
         bytes.fromhex(opened["signing_key"]),
     )
+
+
+def recorder_of(database: ReadOnlyDatabase, vault: Vault) -> Recorder | None:
+    """The same as far as recordings need it, and nothing is made; None: no service ever ran on the database."""
+    opened = _opened(database.read(_kept), vault, database.place)
+    if not {"recorder_uuid", "signing_key"} <= opened.keys():
+        return None
+    return Recorder(uuid.UUID(opened["recorder_uuid"]), bytes.fromhex(opened["signing_key"]))
+
+
+def _kept(connection: sa.Connection) -> dict[str, bytes]:
+    return {row.name: row.value for row in connection.execute(sa.select(schema.identity))}
+
+
+def _opened(kept: dict[str, bytes], vault: Vault, place: str) -> dict[str, str]:
+    try:
+        return {name: vault.open(value) for name, value in kept.items()}
+    except SecretsError as error:
+        raise SecretsError(f"{place} was {error}") from None

@@ -42,9 +42,10 @@ class Vault:
             raise SecretsError(f"sealed with another key than {self._where} holds; restore that file") from None
 
 
-def open_vault(data: Path) -> Vault:
+def open_vault(data: Path, *, make: bool = True) -> Vault:
     """The vault of `data`/secret.key; the key is made when there is none. Raises SecretsError.
 
+    make: whether anything may be written; else a missing key is an error
     Two processes may come at once: whoever links the file first wins, the other reads it.
     """
     path = data / KEY_FILE
@@ -52,9 +53,11 @@ def open_vault(data: Path) -> Vault:
         try:
             key = path.read_bytes()
         except FileNotFoundError:
+            if not make:
+                raise
             _create(path, Fernet.generate_key())
             key = path.read_bytes()
-        if path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
+        if make and path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
             path.chmod(0o600)  # a restored backup often comes readable for everybody
     except OSError as error:
         raise SecretsError(f"{path} cannot be used: {error.strerror}") from None

@@ -168,6 +168,21 @@ def test_streams_are_named_by_place():
     ]
 
 
+def test_storages_lie_in_data_unless_they_say_where():
+    config = read_text("""
+        data = "d"
+        [[recording.storage]]
+        [[recording.storage]]
+        name = "big"
+        path = "disk"
+        [[recording.storage]]
+        name = "far"
+        path = "/mnt/far"
+    """)
+    folders = [str(config.folder_of(storage)) for storage in config.recording.storages]
+    assert folders == ["/etc/onb/d/recordings", "/etc/onb/disk", "/mnt/far"]
+
+
 def test_users():
     user = read_user(
         {

@@ -1,9 +1,10 @@
 import pytest
 import sqlalchemy as sa
 
+from bridge.store.read_only import open_read_only
 from bridge.system import schema
-from bridge.system.database import open_database
-from bridge.system.identity import identity_of
+from bridge.system.database import CONFIG, open_database
+from bridge.system.identity import Recorder, identity_of, recorder_of
 from bridge.system.secrets import KEY_FILE, SecretsError, open_vault
 
 
@@ -39,3 +40,20 @@ def test_what_a_later_version_adds_is_made_then(tmp_path):
     assert second.signing_key != first.signing_key
     assert identity_of(database, vault) == second
     database.close()
+
+
+def test_the_recorder_is_told_without_writing(tmp_path):
+    open_database(tmp_path).close()
+    vault = open_vault(tmp_path)
+    reader = open_read_only(tmp_path, CONFIG)
+    assert recorder_of(reader, vault) is None
+    database = open_database(tmp_path)
+    identity = identity_of(database, vault)
+    assert recorder_of(reader, vault) == Recorder(identity.recorder_uuid, identity.signing_key)
+    assert repr(identity.signing_key) not in repr(recorder_of(reader, vault))
+    database.close()
+    assert recorder_of(reader, vault).uuid == identity.recorder_uuid
+    (tmp_path / KEY_FILE).unlink()
+    with pytest.raises(SecretsError, match=r"secret\.key holds"):
+        recorder_of(reader, open_vault(tmp_path))
+    reader.close()

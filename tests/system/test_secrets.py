@@ -56,3 +56,13 @@ def test_a_key_file_without_a_key(tmp_path):
         open_vault(tmp_path)
     with pytest.raises(SecretsError, match="cannot be used: No such file or directory"):
         open_vault(tmp_path / "none")
+
+
+def test_whoever_only_looks_makes_and_changes_nothing(tmp_path):
+    with pytest.raises(SecretsError, match=r"secret\.key cannot be used: No such file"):
+        open_vault(tmp_path, make=False)
+    assert list(tmp_path.iterdir()) == []
+    sealed = open_vault(tmp_path).seal("hunter2")
+    (tmp_path / KEY_FILE).chmod(0o644)
+    assert open_vault(tmp_path, make=False).open(sealed) == "hunter2"
+    assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o644

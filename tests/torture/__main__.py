@@ -27,7 +27,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.app.recording import RECORDINGS_FOLDER
 from bridge.base.media import AccessUnit
 from bridge.base.time import NS_PER_MS, NS_PER_S
 from bridge.store.check import Check, Keys
@@ -37,6 +36,7 @@ from bridge.store.read_only import open_read_only
 from bridge.store.reader import Gap, Reading
 from bridge.store.rows import SegmentRow
 from bridge.store.shelf import RecordingShelf
+from bridge.system.config import RECORDINGS_FOLDER
 from tests.torture.cameras import PASSWORD, RATE, USER
 from tests.torture.victim import MARK
 
