@@ -5,6 +5,7 @@ frame, as what lies between could not be decoded. The lane counts them (`Lane.lo
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from dataclasses import dataclass
 from bridge.base.time import NS_PER_S, MonotonicNs
 from bridge.recorder.cutter import Fragment
 from bridge.recorder.lane import Lane
+
+#: What comes within so long after a time without work is written in one go: an awakening for each fragment of many
+#: recordings costs as much again as writing it (bench/recording.py).
+GATHER_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,21 @@ class WriteQueue:
     def _append(self, job: Job) -> None:
         job.lane.queued += 1
         self._jobs.append(job)
-        self._changed.notify()
+        if len(self._jobs) == 1:
+            self._changed.notify()
 
     def first(self, *, wait: bool) -> Job | None:
-        """The oldest job, left where it is until `done`; None: none, and with `wait` none will come."""
+        """The oldest job, left where it is until `done`; None: none, and with `wait` none will come.
+
+        wait: where there was none, for the next one, and GATHER_S longer for those behind it.
+        """
         with self._changed:
+            idle = wait and not self._jobs and not self._closed
             while wait and not self._jobs and not self._closed:
                 self._changed.wait()
+        if idle:
+            time.sleep(GATHER_S)
+        with self._changed:
             return self._jobs[0] if self._jobs else None
 
     def done(self) -> None:

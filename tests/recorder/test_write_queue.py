@@ -1,9 +1,10 @@
 import uuid
 
 from bridge.base.time import NS_PER_S, ManualClock
+from bridge.recorder import write_queue
 from bridge.recorder.cutter import Cutter
 from bridge.recorder.lane import Lane, RecordedStream
-from bridge.recorder.write_queue import QueueLimits, WriteQueue
+from bridge.recorder.write_queue import GATHER_S, QueueLimits, WriteQueue
 from tests.recorder.streams import LiveStream, Sink
 
 
@@ -78,6 +79,19 @@ def test_what_is_at_work_still_waits():
     setting.lanes[0].push(setting.fragments[0])
     assert setting.queue.first(wait=True) is setting.queue.first(wait=True)
     assert setting.queue.size_bytes == setting.fragments[0].size_bytes
+
+
+def test_what_comes_after_a_time_without_work_is_let_come_together(monkeypatch):
+    setting, slept = Setting(), []
+    monkeypatch.setattr(write_queue.time, "sleep", slept.append)
+    monkeypatch.setattr(setting.queue._changed, "wait", lambda: setting.lanes[0].push(setting.fragments[0]))
+    assert setting.queue.first(wait=True).fragment is setting.fragments[0]
+    assert slept == [GATHER_S]
+    # Without an end of the work there is no waiting.
+    setting.lanes[1].push(setting.fragments[0])
+    setting.queue.done()
+    assert setting.queue.first(wait=True).lane is setting.lanes[1]
+    assert slept == [GATHER_S]
 
 
 def test_closed_it_takes_nothing_and_gives_what_it_has():
