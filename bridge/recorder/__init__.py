@@ -1,8 +1,8 @@
 """The recorder: from live streams to segments on disk (docs/design/store.md). Without Twisted: it has its own threads.
 
 recorder.py       storages and recordings, as the settings say
-  settings        what they say, and how each thing is
-  clerk           a thread for questions to the index
+  settings        what they say, and how each thing is       running           each of them as it runs
+  clerk           a thread for questions to the index         news              what is told of them
 cutter.py         a hub's units -> fragments and runs         gate.py           always, on motion, by schedule; pre-roll
   schedule        times of the week                           segment_rule      which fragment begins a segment
 storage.py        a storage's two threads                     disk.py           its folder: opened, recovered, filled

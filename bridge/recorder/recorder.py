@@ -6,9 +6,7 @@ change is not interrupted: it goes on while others come and go, and while its ow
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Callable
 
 import structlog
 
@@ -18,8 +16,9 @@ from bridge.recorder.clerk import Clerk
 from bridge.recorder.clock_watch import ClockWatch
 from bridge.recorder.cutter import Cutter
 from bridge.recorder.gate import Gate, Mode
-from bridge.recorder.lane import Lane, LiveSegment, RecordedStream, Serials
-from bridge.recorder.retention import RetentionRule
+from bridge.recorder.lane import Lane, LiveSegment, RecordedStream
+from bridge.recorder.news import News, Tell
+from bridge.recorder.running import RetainingDisk, RunningRecording, RunningStorage
 from bridge.recorder.schedule import Schedule
 from bridge.recorder.settings import (
     RecorderSettings,
@@ -29,7 +28,7 @@ from bridge.recorder.settings import (
     StorageNumbers,
     StorageSettings,
 )
-from bridge.recorder.storage import Disk, StorageStatus, StorageWriter
+from bridge.recorder.storage import StorageWriter
 from bridge.recorder.storage_state import StorageState
 from bridge.store.index import MediaIndex
 
@@ -40,52 +39,6 @@ _ASK_NS = 10 * NS_PER_S
 #: Recordings are looked up when all storages were looked at, as they may hold one that a lost index does not know.
 #: A disk that hangs is not waited for longer than this.
 _STORAGES_WITHIN_NS = 10 * NS_PER_S
-
-RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
-STORAGE_FAILURE = "tns1:Device/HardwareFailure/StorageFailure"
-LOST = "onb:Recording/Lost"
-CLOCK_SET = "onb:Clock/Set"
-
-Tell = Callable[[str, str, str, dict[str, str | int | bool], int], object]
-"""(topic, source, operation, data, UTC ns): an event."""
-
-
-class RetainingDisk(Disk, Protocol):
-    """A disk whose rules can change while it is used."""
-
-    def rule(self, settings: StorageSettings, rules: Mapping[int, RetentionRule]) -> None:
-        """From now on. rules: by the index's number of the recording."""
-
-    @property
-    def room(self) -> tuple[int, int, int | None]:
-        """Bytes held, bytes free, oldest footage (UTC ns; None: none): as the last look found them."""
-
-
-@dataclass(slots=True, eq=False)
-class _Storage:
-    settings: StorageSettings
-    disk: RetainingDisk
-    writer: StorageWriter
-    told: StorageState = StorageState.OPENING
-    failed: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Recording:
-    """stream: None until the index answered. gate, cutter: they come with a lane that is ready."""
-
-    settings: RecordingSettings
-    stream: RecordedStream | None = None
-    serials: Serials = field(default_factory=Serials)
-    storage: _Storage | None = None
-    lane: Lane | None = None
-    gate: Gate | None = None
-    cutter: Cutter | None = None
-    asked_ns: int | None = None
-    lost: int = 0
-    written: int = 0
-    losing: bool = False
-    recording: bool = False
 
 
 class Recorder:
@@ -106,16 +59,17 @@ class Recorder:
         call_in_reactor: runs something on the reactor's thread, soon
         """
         self._clock, self._zone, self._index = clock, zone, index
-        self._make_disk, self._tell, self._call_in_reactor = make_disk, tell, call_in_reactor
+        self._make_disk, self._call_in_reactor = make_disk, call_in_reactor
+        self._news = News(tell)
         self._log = structlog.get_logger()
         self._settings = RecorderSettings((), ())
-        self._storages: dict[str, _Storage] = {}
-        self._leaving: list[_Storage] = []
-        self._recordings: dict[tuple[str, str], _Recording] = {}
+        self._storages: dict[str, RunningStorage] = {}
+        self._leaving: list[RunningStorage] = []
+        self._recordings: dict[tuple[str, str], RunningRecording] = {}
         self._clerk = Clerk()
         self._watch = ClockWatch(clock)
         self._look_due_ns = 0
-        self._unasked: list[_Recording] = []
+        self._unasked: list[RunningRecording] = []
         self._others_due = True
         self._applied_ns = 0
         self._stopping = False
@@ -155,7 +109,7 @@ class Recorder:
         if storage is None:
             disk = self._make_disk(settings)
             writer = StorageWriter(settings.name, disk, self._clock, sync_interval_ns=self._settings.sync_interval_ns)
-            self._storages[settings.name] = _Storage(settings, disk, writer)
+            self._storages[settings.name] = RunningStorage(settings, disk, writer)
             writer.start()
         else:
             storage.settings = settings
@@ -164,7 +118,7 @@ class Recorder:
     def _apply_recording(self, key: tuple[str, str], settings: RecordingSettings) -> None:
         entry = self._recordings.get(key)
         if entry is None:
-            entry = self._recordings[key] = _Recording(settings)
+            entry = self._recordings[key] = RunningRecording(settings)
             self._unasked.append(entry)
             return
         if entry.lane is not None:
@@ -212,7 +166,7 @@ class Recorder:
         except BridgeError as error:
             self._log.warning("recordings of removed streams are not ended", reason=str(error))
 
-    def _ask(self, entry: _Recording) -> None:
+    def _ask(self, entry: RunningRecording) -> None:
         """Which recording it is: looked up, and made, on the clerk's thread."""
         entry.asked_ns = self._clock.monotonic_ns()
         camera, stream = entry.settings.key
@@ -235,13 +189,13 @@ class Recorder:
 
         self._clerk.ask(look_up)
 
-    def _found(self, entry: _Recording, stream: RecordedStream) -> None:
+    def _found(self, entry: RunningRecording, stream: RecordedStream) -> None:
         if self._recordings.get(entry.settings.key) is entry and entry.stream is None:
             entry.stream = stream
             self._rule()
             self._lay(entry)
 
-    def _lay(self, entry: _Recording) -> None:
+    def _lay(self, entry: RunningRecording) -> None:
         """A lane on its storage, which begins when the storage is ready."""
         storage = self._storages.get(entry.settings.storage)
         if entry.stream is None or storage is None or entry.settings.mode is Mode.NEVER or self._stopping:
@@ -250,7 +204,7 @@ class Recorder:
         entry.storage, entry.lost, entry.written = storage, 0, 0
         storage.writer.add(lane, lambda: self._call_in_reactor(lambda: self._begin(entry, lane)))
 
-    def _begin(self, entry: _Recording, lane: Lane) -> None:
+    def _begin(self, entry: RunningRecording, lane: Lane) -> None:
         if entry.lane is not lane or self._stopping:
             return
         settings = entry.settings
@@ -270,14 +224,14 @@ class Recorder:
         )
         gate.on_time(self._clock.utc_ns())
 
-    def _stop_recording(self, entry: _Recording, *, for_good: bool) -> None:
+    def _stop_recording(self, entry: RunningRecording, *, for_good: bool) -> None:
         lane, entry.lane = entry.lane, None
         if entry.cutter is not None:
             entry.cutter.end()
         entry.cutter = entry.gate = None
         if lane is not None and entry.storage is not None:
             entry.storage.writer.remove(lane, ended_utc_ns=self._clock.utc_ns() if for_good else None)
-        self._tell_recording(entry, recording=False)
+        self._news.recording(entry, False, self._clock.utc_ns())
 
     # -- while it runs
 
@@ -299,57 +253,17 @@ class Recorder:
 
     def _look(self, now: MonotonicNs) -> None:
         utc_ns = self._clock.utc_ns()
-        self._tell_clock(self._watch.look(), utc_ns)
+        self._news.clock(self._watch.look(), utc_ns)
         for storage in self._storages.values():
-            self._tell_storage(storage, storage.writer.status(now), utc_ns)
+            self._news.storage(storage, storage.writer.status(now), utc_ns)
         for entry in self._recordings.values():
             if entry.stream is None and entry.asked_ns is not None and now - entry.asked_ns > _ASK_NS:
                 self._ask(entry)
             if entry.gate is not None:
                 entry.gate.on_time(utc_ns)
             if entry.lane is not None:
-                self._tell_losses(entry, entry.lane, utc_ns)
-            self._tell_recording(entry, recording=self._status(entry).state is RecordingState.RECORDING)
-
-    def _tell_clock(self, forward_ns: int, utc_ns: int) -> None:
-        if forward_ns:
-            self._tell(CLOCK_SET, "", "", {"ForwardSeconds": forward_ns // NS_PER_S}, utc_ns)
-            self._log.warning(
-                "the clock was set forward: nothing is deleted for its age in the next hour",
-                seconds=forward_ns // NS_PER_S,
-            )
-
-    def _tell_storage(self, storage: _Storage, status: StorageStatus, utc_ns: int) -> None:
-        before, storage.told = storage.told, status.state
-        if before is status.state or status.state is StorageState.OPENING:
-            return
-        if storage.failed == status.state.writable:
-            storage.failed = not status.state.writable
-            data: dict[str, str | int | bool] = {"Token": storage.settings.name, "Failed": storage.failed}
-            self._tell(STORAGE_FAILURE, "", "Changed", {**data, "Reason": status.sentence}, utc_ns)
-        self._log.info("storage", name=storage.settings.name, state=status.state.value, reason=status.sentence)
-
-    def _tell_losses(self, entry: _Recording, lane: Lane, utc_ns: int) -> None:
-        """At the first of several, and with how many there were once something is written again."""
-        lost, written = lane.lost_units > entry.lost, lane.written_units > entry.written
-        entry.lost, entry.written = lane.lost_units, lane.written_units
-        losing = lost or (entry.losing and not written)
-        if losing == entry.losing:
-            return
-        settings = entry.settings
-        self._tell(LOST, settings.camera, "", {"Stream": settings.stream, "Units": lane.lost_units}, utc_ns)
-        self._log.warning(
-            "units are lost" if losing else "no more units are lost",
-            camera=settings.camera, stream=settings.stream, units=lane.lost_units,
-        )  # fmt: skip
-        entry.losing = losing
-
-    def _tell_recording(self, entry: _Recording, *, recording: bool) -> None:
-        if recording == entry.recording:
-            return
-        entry.recording = recording
-        data: dict[str, str | int | bool] = {"Stream": entry.settings.stream, "IsRecording": recording}
-        self._tell(RECORDING_STATE, entry.settings.camera, "Changed", data, self._clock.utc_ns())
+                self._news.losses(entry, entry.lane, utc_ns)
+            self._news.recording(entry, self._status(entry).state is RecordingState.RECORDING, utc_ns)
 
     # -- what others ask
 
@@ -370,48 +284,11 @@ class Recorder:
     def storages(self) -> tuple[StorageNumbers, ...]:
         """How each of them is, for metrics."""
         now = self._clock.monotonic_ns()
-        return tuple(_numbers(storage, now) for storage in self._storages.values())
+        return tuple(storage.numbers(now) for storage in self._storages.values())
 
-    def _status(self, entry: _Recording) -> RecordingStatus:
-        settings, lane = entry.settings, entry.lane
-        state, reason = self._state(entry)
-        status = RecordingStatus(
-            settings.camera,
-            settings.stream,
-            settings.storage,
-            entry.stream.recording if entry.stream else None,
-            state,
-            reason,
-        )
-        if lane is None:
-            return status
-        held = (entry.gate.held_bytes if entry.gate else 0) + (entry.cutter.held_bytes if entry.cutter else 0)
-        return replace(
-            status,
-            written_bytes=lane.written_bytes,
-            written_units=lane.written_units,
-            lost_units=lane.lost_units,
-            held_bytes=held,
-        )
-
-    def _state(self, entry: _Recording) -> tuple[RecordingState, str]:
-        if entry.settings.mode is Mode.NEVER:
-            return RecordingState.OFF, "not to be recorded"
+    def _status(self, entry: RunningRecording) -> RecordingStatus:
         storage = self._storages.get(entry.settings.storage)
-        if storage is None:
-            return RecordingState.FAILED, f"there is no storage {entry.settings.storage}"
-        status = storage.writer.status(self._clock.monotonic_ns())
-        if status.state is not StorageState.OPENING and not status.state.writable:
-            return RecordingState.FAILED, status.sentence
-        if entry.gate is None:
-            return RecordingState.STARTING, "waits for its storage" if entry.stream else "waits for the index"
-        if not entry.gate.open:
-            return RecordingState.WAITING, entry.gate.reason
-        if not entry.settings.hub.running:
-            return RecordingState.NO_SIGNAL, "the camera sends nothing"
-        if entry.losing:
-            return RecordingState.FAILED, status.sentence or f"{storage.settings.path} does not keep up"
-        return RecordingState.RECORDING, entry.gate.reason
+        return entry.status(storage.writer.status(self._clock.monotonic_ns()) if storage else None)
 
     # -- the end
 
@@ -432,23 +309,3 @@ class Recorder:
         ]
         ended.append(self._clerk.stop(max(0, deadline - self._clock.monotonic_ns()) / NS_PER_S))
         return all(ended)
-
-
-def _numbers(storage: _Storage, now: MonotonicNs) -> StorageNumbers:
-    writer = storage.writer
-    size_bytes, free_bytes, oldest_utc_ns = storage.disk.room
-    return StorageNumbers(
-        writer.name,
-        storage.settings.path,
-        writer.status(now),
-        len(writer.queue),
-        writer.queue.size_bytes,
-        writer.queue.waiting_ns(now),
-        writer.write_latency,
-        writer.sync_latency,
-        writer.removed_segments,
-        writer.removed_bytes,
-        size_bytes,
-        free_bytes,
-        oldest_utc_ns,
-    )

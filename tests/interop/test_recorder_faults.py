@@ -15,7 +15,8 @@ import pytest
 from bridge.base.time import NS_PER_S, SystemClock
 from bridge.recorder.disk import StorageDisk
 from bridge.recorder.keeper import Keeper
-from bridge.recorder.recorder import STORAGE_FAILURE, Recorder
+from bridge.recorder.news import STORAGE_FAILURE
+from bridge.recorder.recorder import Recorder
 from bridge.recorder.retention import StorageLimits
 from bridge.recorder.settings import RecorderSettings, RecordingSettings, StorageSettings
 from bridge.recorder.storage_state import StorageState

@@ -10,7 +10,8 @@ from bridge.base.time import NS_PER_S, SystemClock
 from bridge.recorder.disk import StorageDisk
 from bridge.recorder.gate import Mode
 from bridge.recorder.keeper import Keeper
-from bridge.recorder.recorder import CLOCK_SET, LOST, RECORDING_STATE, STORAGE_FAILURE, Recorder
+from bridge.recorder.news import CLOCK_SET, LOST, RECORDING_STATE, STORAGE_FAILURE
+from bridge.recorder.recorder import Recorder
 from bridge.recorder.retention import RetentionRule
 from bridge.recorder.settings import RecorderSettings, RecordingSettings, RecordingState, StorageSettings
 from bridge.recorder.storage_state import StorageState
