@@ -10,10 +10,12 @@
     gst_record.py    GStreamer's splitmuxsink as a peer
     record_floor.c   a C program that only hashes and writes: what no recorder can beat
     measure.py   processes, their CPU time, medians
-    fanout.py first_picture.py behind.py ingest.py profiles.py recording.py    the measurements
+    fanout.py first_picture.py behind.py ingest.py profiles.py recording.py
+        media_database.py retention.py    the measurements
     clock_camera.py  a camera of long GOPs whose picture shows the time, for behind.py
     pull.py      the process that pulls cameras, for ingest.py
     record.py    the process that records, for recording.py; footage.py: what it records, and segments made at once
+    stored.py    recordings made at once, for media_database.py and retention.py
     watched.py   the service with many cameras recorded and watched, for recording.py
     report.py    targets and tables of docs/benchmarks.md
     __main__.py  runs the measurements, keeps the figures as JSON, rewrites the document

@@ -6,6 +6,7 @@ Figures of every run go to bench/results/ as JSON; sections of docs/benchmarks.m
 import argparse
 import datetime as dt
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import behind, fanout, first_picture, ingest, measure, profiles, recording, report
+import structlog
+
+from bench import behind, fanout, first_picture, ingest, measure, media_database, profiles, recording, report
 
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = measure.ROOT / "docs" / "benchmarks.md"
@@ -31,6 +34,7 @@ class Plan:
     cameras: int
     joins: int
     rounds: int
+    amounts: media_database.Amounts
 
     @staticmethod
     def of(options: argparse.Namespace) -> "Plan":
@@ -43,6 +47,7 @@ class Plan:
             cameras=100,
             joins=15 if quick else 100,
             rounds=1 if quick else 3,
+            amounts=media_database.QUICK if quick else media_database.FULL,
         )
 
 
@@ -56,6 +61,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "behind": lambda plan, say: behind.run(runs=plan.rounds, transports=("tcp", "udp"), say=say),
     "ingest": lambda plan, say: ingest.run(runs=plan.runs, count=plan.cameras, seconds=plan.seconds, say=say),
     "recording": lambda plan, say: recording.run(runs=plan.runs, watched_s=5 * plan.seconds, say=say),
+    "media-database": lambda plan, say: media_database.run(amounts=plan.amounts, say=say),
     "profiles": lambda plan, say: profiles.run(camera_counts=(32, 500), runs=max(plan.runs, 3), say=say),
 }
 
@@ -73,6 +79,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.measurements) - MEASUREMENTS.keys():
         parser.error(f"{', '.join(sorted(unknown))}: expected any of {', '.join(MEASUREMENTS)}")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the way out ends the servers and removes their folders
     plan = Plan.of(options)
     facts = _facts(plan)

@@ -69,10 +69,10 @@ def write(path: Path, sections: Iterable[Section], facts: Mapping[str, str]) -> 
 
 
 def _empty(maker: "Callable[[Any], Section]") -> Section:
-    return maker({} if maker in (of_ingest, of_recording) else [])
+    return maker({} if maker in (of_ingest, of_recording, of_media_database) else [])
 
 
-_RECORDING = "Recording"
+_RECORDING, _DATABASE = "Recording", "The media database"
 
 # --- The measurements ------------------------------------------------------------------------------------------------
 
@@ -284,12 +284,57 @@ def of_recording(row: dict[str, Any]) -> Section:
     return Section(_RECORDING, how, (_table(heads, lines), disk, facts), targets)
 
 
+def of_media_database(row: dict[str, Any]) -> Section:
+    """bench/media_database.py"""
+    how = (
+        "Instants: from a random instant to the key frame at or before it, read; a new reading each time, one after "
+        "the other, index and footer included. The rows are synthetic and share a few real segments of 60 s. Cold: the "
+        "segments were dropped from the page cache before each question. Reindex: segments of 1500 samples whose "
+        "pictures have a few bytes, as a footer's length is what counts. Recovery: 64 cameras were recorded into one "
+        "segment each and the recorder killed (kill -9); the page cache survives that, a power cut it would not. "
+        "Retention: by a reload a day of 64 cameras (segments of a few pictures) is too old, and goes while the same "
+        "cameras are recorded by the whole service and a viewer watches."
+    )
+    if not row:
+        return Section(_DATABASE, how, (), ())
+    instants, again, killed, kept = row["instants"], row["reindex"], row["recovery"], row["retention"]
+    name = f"{instants['rows']} segments: an instant's first unit"
+    taken = f"{_number(kept['removed'])} segments deleted while {kept['cameras']} cameras are recorded"
+    targets = (
+        *(
+            Target(f"{name}, {kind}, {quantile}", most, instants[f"{kind}_ms_{quantile}"], " ms")
+            for kind in ("warm", "cold")
+            for quantile, most in (("p50", 10), ("p99", 50))
+        ),
+        Target("reindex, per segment (200 a second)", 5, 1000 / again["per_s"], " ms"),
+        Target(f"recovery of {killed['recordings']} recordings after kill -9", 2, killed["took_s"], " s"),
+        Target(f"{taken}: units missing on disk", 0, kept["recorded_missing"] + kept["refused_units"]),
+        Target(f"{taken}: units missing at the viewer", 0, kept["during_missed"] + kept["during_lost_packets"]),
+        Target(f"{taken}: segments of the day left", 0, kept["segments"] - kept["removed"]),
+    )
+    heads = ("", "write, mean ms", "longest write ms", "longest sync ms", "reactor's worst lag ms", "% of a core")
+    fields = ("write_ms_mean", "write_ms", "sync_ms", "lag_ms", "cpu_percent")
+    lines = [
+        (text, *(_number(kept[f"{when}_{field}"]) for field in fields))
+        for when, text in (("before", "before"), ("during", "while retention deletes"))
+    ]
+    facts = (
+        f"Instants: {instants['real']} real segments, index.db of {_number(instants['index_mb'])} MB; the slowest took "
+        f"{_number(instants['warm_ms_worst'])} ms warm, {_number(instants['cold_ms_worst'])} ms cold. Reindex: "
+        f"{again['segments']} segments in {_number(again['took_s'])} s, {_number(again['per_s'])} a second. Recovery: "
+        f"{_number(killed['size_mb'])} MB, {_number(killed['cpu_s'])} s of CPU. Retention took "
+        f"{_number(kept['removed'])} segments in {_number(kept['took_s'])} s; a batch of 32 every 200 ms at most."
+    )
+    return Section(_DATABASE, how, (_table(heads, lines), facts), targets)
+
+
 MAKERS: dict[str, Callable[[Any], Section]] = {
     "fanout": of_fanout,
     "first-picture": of_first_picture,
     "behind": of_behind,
     "ingest": of_ingest,
     "recording": of_recording,
+    "media-database": of_media_database,
     "profiles": of_profiles,
 }
 
