@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from twisted.internet.task import LoopingCall
 
 from bridge.app.store import Store
+from bridge.base.events import Operation, Topic
 from bridge.base.time import Clock, UtcNs
 from bridge.recorder.disk import StorageDisk
 from bridge.recorder.gate import Mode
@@ -25,7 +26,6 @@ from bridge.store.index import MediaIndex
 from bridge.store.rows import RunRow
 from bridge.system.catalogue import Catalogue
 from bridge.system.config import CameraConfig, Config, Storage
-from bridge.system.events import Operation
 
 TICK_S = 0.1
 
@@ -63,9 +63,11 @@ class Recording:
     def _locked(self, recording: UUID) -> Sequence[tuple[int, int]]:
         return self._store.evidence.ranges_of(recording, self._clock.utc_ns())
 
-    def _tell(self, topic: str, source: str, operation: str, data: dict[str, str | int | bool], utc_ns: int) -> None:
+    def _tell(
+        self, topic: Topic, source: str, operation: Operation, data: dict[str, str | int | bool], utc_ns: int
+    ) -> None:
         if self._store.events is not None:
-            self._store.events.post(topic, source, data, UtcNs(utc_ns), Operation(operation))
+            self._store.events.post(topic, source, data, UtcNs(utc_ns), operation)
 
     def apply(self, config: Config, cameras: Sequence[CameraConfig]) -> None:
         """What is recorded becomes what the configuration says; the catalogue has these cameras already."""

@@ -4,18 +4,15 @@ from collections.abc import Callable
 
 import structlog
 
+from bridge.base.events import Operation, Topic
 from bridge.base.time import NS_PER_S
+from bridge.base.tokens import recording_token
 from bridge.recorder.lane import Lane
 from bridge.recorder.running import RunningRecording, RunningStorage
 from bridge.recorder.storage import StorageStatus
 from bridge.recorder.storage_state import StorageState
 
-RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
-STORAGE_FAILURE = "tns1:Device/HardwareFailure/StorageFailure"
-LOST = "onb:Recording/Lost"
-CLOCK_SET = "onb:Clock/Set"
-
-Tell = Callable[[str, str, str, dict[str, str | int | bool], int], object]
+Tell = Callable[[Topic, str, Operation, dict[str, str | int | bool], int], object]
 """(topic, source, operation, data, UTC ns): an event."""
 
 
@@ -30,7 +27,7 @@ class News:
         """The host's clock was set far forward, or (0) was not."""
         if forward_ns:
             seconds = forward_ns // NS_PER_S
-            self._tell(CLOCK_SET, "", "", {"ForwardSeconds": seconds}, utc_ns)
+            self._tell(Topic.CLOCK_SET, "", Operation.NONE, {"ForwardSeconds": seconds}, utc_ns)
             self._log.warning(
                 "the clock was set forward: ages rest for an hour, nothing goes for them", seconds=seconds
             )
@@ -42,8 +39,8 @@ class News:
             return
         if storage.failed == status.state.writable:
             storage.failed = not status.state.writable
-            data: dict[str, str | int | bool] = {"Token": storage.settings.name, "Failed": storage.failed}
-            self._tell(STORAGE_FAILURE, "", "Changed", {**data, "Reason": status.sentence}, utc_ns)
+            data: dict[str, str | int | bool] = {"Failed": storage.failed, "Reason": status.sentence}
+            self._tell(Topic.STORAGE_FAILURE, storage.settings.name, Operation.CHANGED, data, utc_ns)
         self._log.info("storage", name=storage.settings.name, state=status.state.value, reason=status.sentence)
 
     def losses(self, entry: RunningRecording, lane: Lane, utc_ns: int) -> None:
@@ -54,7 +51,8 @@ class News:
         if losing == entry.losing:
             return
         settings = entry.settings
-        self._tell(LOST, settings.camera, "", {"Stream": settings.stream, "Units": lane.lost_units}, utc_ns)
+        token = recording_token(settings.camera, settings.stream)
+        self._tell(Topic.FOOTAGE_LOST, token, Operation.NONE, {"Units": lane.lost_units}, utc_ns)
         self._log.warning(
             "units are lost" if losing else "no more units are lost",
             camera=settings.camera, stream=settings.stream, units=lane.lost_units,
@@ -66,5 +64,5 @@ class News:
         if recording == entry.recording:
             return
         entry.recording = recording
-        data: dict[str, str | int | bool] = {"Stream": entry.settings.stream, "IsRecording": recording}
-        self._tell(RECORDING_STATE, entry.settings.camera, "Changed", data, utc_ns)
+        token = recording_token(entry.settings.camera, entry.settings.stream)
+        self._tell(Topic.RECORDING_STATE, token, Operation.CHANGED, {"IsRecording": recording}, utc_ns)

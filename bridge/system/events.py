@@ -4,13 +4,13 @@ Topics and operations are ONVIF's (Core, Event handling; Recording Control, Even
 they are; topics under `onb:` are our own. Unlike the audit log, which says who did what, it holds nothing about users.
 """
 
-import enum
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from bridge.base.events import Operation
 from bridge.base.time import UtcNs
 from bridge.store.backend import DatabaseUnusableError
 from bridge.store.database import Database
@@ -22,41 +22,6 @@ ITEM_LIMIT = 32
 _INSERT = sa.insert(events)
 
 Value = str | int | bool
-
-
-class Topic(enum.StrEnum):
-    """What happens to recordings and their cameras. source: what the event is about."""
-
-    SIGNAL_LOSS = "tns1:VideoSource/SignalLoss"
-    """source: camera id; State true: its stream is gone."""
-    JOB_STATE = "tns1:RecordingConfig/JobState"
-    """source: recording UUID; State Active, Idle or Error."""
-    RECORDING_STATE = "tns1:RecordingHistory/Recording/State"
-    """source: recording UUID; IsRecording."""
-    TRACK_STATE = "tns1:RecordingHistory/Track/State"
-    """source: recording UUID; Track, IsDataPresent."""
-    TRACK_DATA_DELETED = "tns1:RecordingConfig/DeleteTrackData"
-    """source: recording UUID; StartTime, EndTime of what retention took."""
-    STORAGE_FAILURE = "tns1:Device/HardwareFailure/StorageFailure"
-    """source: storage name; Failed true: nothing can be written there."""
-    STORAGE_FULL = "onb:Storage/Full"
-    """source: storage name; State true: nothing there may be deleted, recording has stopped."""
-    RECOVERED = "onb:Storage/Recovered"
-    """source: storage name; what a start found after a crash."""
-    FOOTAGE_LOST = "onb:Recording/FootageLost"
-    """source: recording UUID; what the disk was too slow for."""
-    CLOCK_SET = "onb:Clock/Set"
-    """The host's clock was set forward by ForwardSeconds; nothing is deleted for its age in the next hour."""
-
-
-class Operation(enum.StrEnum):
-    """PropertyOperation of a tt:Message: of a state, its first value, a new one, its end."""
-
-    NONE = ""
-    """For what has no state: it happens and is over."""
-    INITIALIZED = "Initialized"
-    CHANGED = "Changed"
-    DELETED = "Deleted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.base.events import Topic
 from bridge.base.time import NS_PER_S, SystemClock
 from bridge.recorder.disk import StorageDisk
 from bridge.recorder.keeper import Keeper
-from bridge.recorder.news import STORAGE_FAILURE
 from bridge.recorder.recorder import Recorder
 from bridge.recorder.retention import StorageLimits
 from bridge.recorder.settings import RecorderSettings, RecordingSettings, StorageSettings
@@ -187,7 +187,7 @@ def test_a_full_disk_where_all_is_locked_stops_and_goes_on_when_it_may(recorders
     one.until(lambda: one.state is StorageState.OK)
     written = one.recording("gate").written_units
     one.until(lambda: one.recording("gate").written_units > written + 100, frames=25)
-    assert [data["Failed"] for topic, data in one.told if topic == STORAGE_FAILURE][:2] == [True, False]
+    assert [data["Failed"] for topic, data in one.told if topic == Topic.STORAGE_FAILURE][:2] == [True, False]
     assert one.stop()
     one.check("gate")
 

@@ -3,8 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from bridge.base.events import Topic
 from bridge.base.time import NS_PER_S
-from bridge.recorder.news import CLOCK_SET, LOST, RECORDING_STATE, STORAGE_FAILURE, News
+from bridge.recorder.news import News
 from bridge.recorder.running import RunningRecording, RunningStorage
 from bridge.recorder.settings import RecordingSettings, StorageSettings
 from bridge.recorder.storage import StorageStatus
@@ -32,8 +33,8 @@ def test_a_storage_fails_once_and_is_back_once(news, told):
     for state in states:
         news.storage(storage, StorageStatus(StorageState[state], state.lower()), 5)
     assert told == [
-        (STORAGE_FAILURE, "", {"Token": "cctv", "Failed": True, "Reason": "full"}),
-        (STORAGE_FAILURE, "", {"Token": "cctv", "Failed": False, "Reason": "ok"}),
+        (Topic.STORAGE_FAILURE, "cctv", {"Failed": True, "Reason": "full"}),
+        (Topic.STORAGE_FAILURE, "cctv", {"Failed": False, "Reason": "ok"}),
     ]
 
 
@@ -44,19 +45,22 @@ def test_losses_are_told_at_their_first_and_when_something_is_written_again(news
         news.losses(entry, SimpleNamespace(lost_units=lost, written_units=written), 5)
         losing.append(entry.losing)
     assert losing == [False, False, True, True, True, False, False]
-    assert told == [(LOST, "gate", {"Stream": "main", "Units": 5}), (LOST, "gate", {"Stream": "main", "Units": 9})]
+    assert told == [
+        (Topic.FOOTAGE_LOST, "rec-gate.main", {"Units": 5}),
+        (Topic.FOOTAGE_LOST, "rec-gate.main", {"Units": 9}),
+    ]
 
 
 def test_a_recording_begins_and_ends(news, told, entry):
     for recording in (False, True, True, False, False):
         news.recording(entry, recording, 5)
     assert [(topic, data["IsRecording"]) for topic, _, data in told] == [
-        (RECORDING_STATE, True),
-        (RECORDING_STATE, False),
+        (Topic.RECORDING_STATE, True),
+        (Topic.RECORDING_STATE, False),
     ]
 
 
 def test_a_clock_that_was_set_forward(news, told):
     news.clock(0, 5)
     news.clock(700 * NS_PER_S + 1, 5)
-    assert told == [(CLOCK_SET, "", {"ForwardSeconds": 700})]
+    assert told == [(Topic.CLOCK_SET, "", {"ForwardSeconds": 700})]

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.base.events import Topic
 from bridge.base.time import NS_PER_S, SystemClock
 from bridge.recorder.disk import StorageDisk
 from bridge.recorder.gate import Mode
 from bridge.recorder.keeper import Keeper
-from bridge.recorder.news import CLOCK_SET, LOST, RECORDING_STATE, STORAGE_FAILURE
 from bridge.recorder.recorder import Recorder
 from bridge.recorder.retention import RetentionRule
 from bridge.recorder.settings import RecorderSettings, RecordingSettings, RecordingState, StorageSettings
@@ -121,7 +121,7 @@ def test_recordings_begin_are_written_and_end_with_the_recorder(setting):
     assert setting.states() == {"gate": RecordingState.STARTING, "yard": RecordingState.OFF}
     setting.ready("gate")
     assert setting.states()["gate"] is RecordingState.RECORDING
-    assert (RECORDING_STATE, "gate", {"Stream": "main", "IsRecording": True}) in setting.told
+    assert (Topic.RECORDING_STATE, "rec-gate.main", {"IsRecording": True}) in setting.told
     setting.frames(249, "gate")
     setting.until(lambda: setting.status("gate").written_units > 200)
     (live,) = setting.recorder.live(setting.status("gate").recording)[-1:]
@@ -129,7 +129,7 @@ def test_recordings_begin_are_written_and_end_with_the_recorder(setting):
     assert setting.stop()
     rows = setting.rows("gate")
     assert [row.serial for row in rows] == [1, 2, 3, 4, 5]
-    assert setting.told[-1] == (RECORDING_STATE, "gate", {"Stream": "main", "IsRecording": False})
+    assert setting.told[-1] == (Topic.RECORDING_STATE, "rec-gate.main", {"IsRecording": False})
     assert setting.rows("yard") == []
 
 
@@ -285,20 +285,20 @@ def test_a_storage_that_is_away_costs_its_own_recordings_alone_and_is_told(setti
     setting.until(lambda: setting.status("gate").written_units > 30)
     (setting.path / "cctv").rename(setting.path / "away")
     setting.until(lambda: setting.states()["gate"] is RecordingState.FAILED)
-    setting.until(lambda: any(topic == STORAGE_FAILURE for topic, _, _ in setting.told))
-    assert next(data for topic, _, data in setting.told if topic == STORAGE_FAILURE)["Token"] == "default"
+    setting.until(lambda: any(topic == Topic.STORAGE_FAILURE for topic, _, _ in setting.told))
+    assert next(source for topic, source, _ in setting.told if topic == Topic.STORAGE_FAILURE) == "default"
     lost = setting.status("gate").lost_units
     for _ in range(6):
         setting.frames(25)
         setting.turn()
     setting.until(lambda: setting.status("gate").lost_units > lost)
-    setting.until(lambda: any(topic == LOST for topic, _, _ in setting.told))
+    setting.until(lambda: any(topic == Topic.FOOTAGE_LOST for topic, _, _ in setting.told))
     assert setting.states()["yard"] is RecordingState.RECORDING
     assert setting.status("yard").lost_units == 0
     (setting.path / "away").rename(setting.path / "cctv")
     setting.until(lambda: setting.recorder.storages[0].status.state is StorageState.OK)
     setting.turn()
-    failures = [data["Failed"] for topic, _, data in setting.told if topic == STORAGE_FAILURE]
+    failures = [data["Failed"] for topic, _, data in setting.told if topic == Topic.STORAGE_FAILURE]
     assert failures == [True, False]
     setting.frames(60)
     assert setting.stop()
@@ -324,7 +324,7 @@ def test_a_clock_that_is_set_far_forward_is_told_once(setting, capsys):
     setting.turn()
     setting.turn()
     ((topic, source, data),) = setting.told
-    assert (topic, source) == (CLOCK_SET, "")
+    assert (topic, source) == (Topic.CLOCK_SET, "")
     assert data["ForwardSeconds"] in (89_999, 90_000, 90_001)
     assert capsys.readouterr().out.count("the clock was set forward") == 1
 

@@ -3,7 +3,8 @@ import random
 import pytest
 import sqlalchemy as sa
 
-from bridge.system.events import ITEM_LIMIT, TRIM_EVERY_ROWS, Event, EventLog, Operation, Topic
+from bridge.base.events import Operation, Topic
+from bridge.system.events import ITEM_LIMIT, TRIM_EVERY_ROWS, Event, EventLog
 from bridge.system.storable import TEXT_LIMIT
 
 
