@@ -6,6 +6,7 @@ from bridge import __version__
 from bridge.app.fleet import Fleet
 from bridge.app.recording import Recording
 from bridge.base.time import NS_PER_S
+from bridge.recorder.retention import Kept
 from bridge.recorder.settings import StorageNumbers
 from bridge.services.metrics.collector import Kind, Sample
 from bridge.services.metrics.watchdog import Watchdog
@@ -151,6 +152,8 @@ def _of_storage(storage: StorageNumbers) -> Iterator[Sample]:
         ("sync_max_seconds", "Longest sync since this was read last", storage.sync_latency.take_max() / NS_PER_S),
     ):
         yield Sample(f"storage_{name}", text, value, labels)
+    for (camera, stream), kept in storage.kept.items():
+        yield from _of_kept(kept, labels | {"camera": camera, "stream": stream})
     if storage.oldest_utc_ns is not None:
         oldest_s = storage.oldest_utc_ns / NS_PER_S
         yield Sample("storage_oldest_timestamp_seconds", "When its oldest footage was taken", oldest_s, labels)
@@ -163,3 +166,16 @@ def _of_storage(storage: StorageNumbers) -> Iterator[Sample]:
         ("removed_bytes", "Bytes that retention took", storage.removed_bytes),
     ):
         yield Sample(f"storage_{name}", text, value, labels, Kind.COUNTER)
+
+
+def _of_kept(kept: Kept, labels: dict[str, str]) -> Iterator[Sample]:
+    yield Sample("recording_kept_bytes", "Footage that there is", kept.size_bytes, labels)
+    yield Sample("recording_kept_segments", "Files of it", kept.segments, labels)
+    if kept.oldest_utc_ns is not None:
+        oldest_s = kept.oldest_utc_ns / NS_PER_S
+        yield Sample("recording_oldest_timestamp_seconds", "When the oldest of it was taken", oldest_s, labels)
+    for name, text, value in (
+        ("removed_segments", "Segments of it that retention took", kept.removed_segments),
+        ("removed_bytes", "Bytes of it that retention took", kept.removed_bytes),
+    ):
+        yield Sample(f"recording_{name}", text, value, labels, Kind.COUNTER)

@@ -22,7 +22,7 @@ from bridge.recorder.cutter import Fragment
 from bridge.recorder.keeper import Chains, Keeper, amend
 from bridge.recorder.lane import LiveSegment, RecordedStream
 from bridge.recorder.removal import Removal
-from bridge.recorder.retention import Removed, RetentionRule
+from bridge.recorder.retention import Kept, Removed, RetentionRule
 from bridge.recorder.settings import StorageSettings
 from bridge.recorder.storage_state import StorageProblemError, StorageState
 from bridge.store.chain import What
@@ -67,6 +67,11 @@ class StorageDisk:
     def room(self) -> tuple[int, int, int | None]:
         """Bytes held, bytes free, oldest footage (UTC ns; None: none): as the last look found them."""
         return self._removal.room
+
+    @property
+    def kept(self) -> Mapping[tuple[str, str], Kept]:
+        """By camera and stream, as the last look found it."""
+        return self._removal.kept
 
     # -- opened, and given back
 

@@ -15,7 +15,16 @@ from bridge.base.errors import DamagedError
 from bridge.base.time import Clock, format_utc
 from bridge.recorder.clock_watch import ClockWatch
 from bridge.recorder.keeper import Chains, Keeper, amend
-from bridge.recorder.retention import BATCH_SEGMENTS, Removed, RetentionRule, StorageLimits, expired, needed, surplus
+from bridge.recorder.retention import (
+    BATCH_SEGMENTS,
+    Kept,
+    Removed,
+    RetentionRule,
+    StorageLimits,
+    expired,
+    needed,
+    surplus,
+)
 from bridge.recorder.storage_state import StorageProblemError, StorageState
 from bridge.store.chain import What
 from bridge.store.layout import StorageFolder
@@ -40,6 +49,9 @@ class Removal:
         """The index's number of the storage; known when it is open."""
         self.room: tuple[int, int, int | None] = (0, 0, None)
         """Bytes held, bytes free, oldest footage (UTC ns; None: none): as the last look found them."""
+        self.kept: Mapping[tuple[str, str], Kept] = {}
+        """By camera and stream, of recordings that go on: as the last look found it."""
+        self._removed: dict[UUID, tuple[int, int]] = {}
         self._folder = folder
         self._keeper = keeper
         self._chains = chains
@@ -70,7 +82,14 @@ class Removal:
             taken = self._expired(number, self._rule_of(recordings[number]), locked[number])
             if taken:
                 return self._delete(taken, recordings, "rule of the recording")
+        going_on = [row for row in recordings.values() if row.ended_utc_ns is None and row.id in held]
+        self.kept = {(row.camera, row.stream): self._kept(row) for row in going_on}
         return self._make_room(recordings, locked, urgent=urgent)
+
+    def _kept(self, row: RecordingRow) -> Kept:
+        totals = self._keeper.index.totals(row.id, self.storage_id)
+        removed = self._removed.get(row.uuid, (0, 0))
+        return Kept(totals.segments, totals.size_bytes, totals.oldest_utc_ns, *removed)
 
     def age_of(self, number: int) -> int | None:
         """The age that the rule of a recording says."""
@@ -150,6 +169,9 @@ class Removal:
             self._keeper.index.delete_segments(number, serials, {self.storage_id: head})
             for first, last in gone:
                 self._folder.recording(recording).unlink_segments(first, last)
+            segments, taken_bytes = self._removed.get(recording, (0, 0))
+            taken_bytes += sum(row.size_bytes for row in rows if row.recording_id == number)
+            self._removed[recording] = segments + len(serials), taken_bytes
         size_bytes = sum(row.size_bytes for row in rows)
         self._log.info(
             "footage deleted",

@@ -41,6 +41,17 @@ class Removed:
     stuck: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a storage has of one recording, and what retention took there since the start. oldest None: nothing."""
+
+    segments: int = 0
+    size_bytes: int = 0
+    oldest_utc_ns: int | None = None
+    removed_segments: int = 0
+    removed_bytes: int = 0
+
+
 def expired(rows: Iterable[SegmentRow], rule: RetentionRule, size_bytes: int, now_utc_ns: int) -> list[SegmentRow]:
     """What a recording's own rule takes. rows: oldest first, unlocked; size_bytes: of the whole recording."""
     taken = []

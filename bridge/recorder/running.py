@@ -8,7 +8,7 @@ from bridge.base.time import MonotonicNs
 from bridge.recorder.cutter import Cutter
 from bridge.recorder.gate import Gate, Mode
 from bridge.recorder.lane import Lane, RecordedStream, Serials
-from bridge.recorder.retention import RetentionRule
+from bridge.recorder.retention import Kept, RetentionRule
 from bridge.recorder.settings import RecordingSettings, RecordingState, RecordingStatus, StorageNumbers, StorageSettings
 from bridge.recorder.storage import Disk, StorageStatus, StorageWriter
 from bridge.recorder.storage_state import StorageState
@@ -23,6 +23,10 @@ class RetainingDisk(Disk, Protocol):
     @property
     def room(self) -> tuple[int, int, int | None]:
         """Bytes held, bytes free, oldest footage (UTC ns; None: none): as the last look found them."""
+
+    @property
+    def kept(self) -> Mapping[tuple[str, str], Kept]:
+        """By camera and stream, as the last look found it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +57,7 @@ class RunningStorage:
             size_bytes,
             free_bytes,
             oldest_utc_ns,
+            self.disk.kept,
         )
 
 

@@ -2,6 +2,7 @@
 
 import enum
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from bridge.base.time import NS_PER_S
 from bridge.media.hub import Hub
 from bridge.recorder.gate import Mode
 from bridge.recorder.latency import Latency
-from bridge.recorder.retention import RetentionRule, StorageLimits
+from bridge.recorder.retention import Kept, RetentionRule, StorageLimits
 from bridge.recorder.storage import StorageStatus
 
 
@@ -84,7 +85,10 @@ class RecordingStatus:
 
 @dataclass(frozen=True, slots=True)
 class StorageNumbers:
-    """waiting_ns: of the oldest job in the queue. oldest_utc_ns: of what lies there; None: nothing, or not known."""
+    """waiting_ns: of the oldest job in the queue. oldest_utc_ns: of what lies there; None: nothing, or not known.
+
+    kept: of each recording, by camera and stream
+    """
 
     name: str
     path: Path
@@ -99,3 +103,4 @@ class StorageNumbers:
     size_bytes: int
     free_bytes: int
     oldest_utc_ns: int | None
+    kept: Mapping[tuple[str, str], Kept]

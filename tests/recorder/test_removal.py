@@ -189,10 +189,20 @@ def test_the_storage_keeps_to_its_size_the_oldest_of_all_first(setting):
     one.end()
     one.settings = replace(one.settings, limits=StorageLimits(max_bytes=500_000))
     one.disk.rule(one.settings, {})
-    assert clean(one) > 0
-    kept = [one.rows(recording)[0].start_utc_ns for recording in one.recordings]
-    assert abs(kept[0] - kept[1]) <= 2 * NS_PER_S
+    before = [one.rows(recording) for recording in one.recordings]
+    removed = clean(one)
+    assert removed > 0
+    after = [one.rows(recording) for recording in one.recordings]
+    assert abs(after[0][0].start_utc_ns - after[1][0].start_utc_ns) <= 2 * NS_PER_S
     assert one.disk.room[0] <= 500_000
+    # Of each recording it is told what there is, and what went.
+    told = [one.disk.kept[recording.stream.camera, recording.stream.stream] for recording in one.recordings]
+    for kept, old, new in zip(told, before, after, strict=True):
+        assert (kept.segments, kept.oldest_utc_ns) == (len(new), new[0].start_utc_ns)
+        assert kept.size_bytes == sum(row.size_bytes for row in new)
+        assert kept.removed_segments == len(old) - len(new)
+        assert kept.removed_bytes == sum(row.size_bytes for row in old) - kept.size_bytes
+    assert sum(kept.removed_segments for kept in told) == removed
 
 
 def test_locked_footage_stays_by_no_rule_does_it_go(setting):
