@@ -1,4 +1,4 @@
-"""What the commands open: the configuration, config.db and what lies in it, and the running service's ear."""
+"""What the commands open: the configuration, config.db and what lies in it, index.db, and the running service's ear."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from bridge.cli.terminal import WRONG, LogFormat, LogLevel, fail, note
 
 if TYPE_CHECKING:
     from bridge.store.database import Database
+    from bridge.store.index import MediaIndex
     from bridge.system.config import Config
     from bridge.system.stored_cameras import StoredCameras
     from bridge.system.users import Users
@@ -44,6 +45,22 @@ def open_config_database(config: "Config") -> "Iterator[Database]":
     database = open_database(config.data, config.database.get_secret_value())
     try:
         yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def open_media_index(config: "Config") -> "Iterator[MediaIndex | None]":
+    """The index as it lies on disk; None: there is none yet. May be used beside the running service."""
+    from bridge.store.index import INDEX, MediaIndex, open_index
+
+    address = config.database.get_secret_value()
+    if not address and not (config.data / INDEX.file_name).exists():
+        yield None
+        return
+    database = open_index(config.data, address)
+    try:
+        yield MediaIndex(database)
     finally:
         database.close()
 

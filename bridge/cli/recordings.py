@@ -1,14 +1,14 @@
-"""`onb recordings`: what was recorded; taking it away, checking it."""
+"""`onb recordings`: what was recorded, and taking it away; `integrity` and `evidence` are the other commands of it."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bridge.cli.opened import load_config
+from bridge.cli.evidence import lock, locks, unlock
+from bridge.cli.integrity import check, reindex
+from bridge.cli.opened import load_config, open_media_index
 from bridge.cli.terminal import (
     DEFAULT_CONFIG,
     FAILED,
@@ -20,13 +20,18 @@ from bridge.cli.terminal import (
     note,
     print_rows,
     say,
+    size_in_words,
 )
 
 if TYPE_CHECKING:
     from bridge.store.index import MediaIndex
-    from bridge.system.config import Config
 
 recordings_app = typer.Typer(help="What was recorded.", no_args_is_help=True)
+recordings_app.command()(check)
+recordings_app.command()(reindex)
+recordings_app.command()(lock)
+recordings_app.command()(locks)
+recordings_app.command()(unlock)
 
 
 @recordings_app.command("list")
@@ -41,14 +46,14 @@ def recordings_list(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False
         try:
             rows = ask(loaded.data, "recordings", timeout_s=60).get("recordings")
         except NotRunningError:
-            with _index(loaded) as index:
+            with open_media_index(loaded) as index:
                 rows = [describe(one) for one in list_recordings(index)] if index else []
     if as_json:
         say(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     for row in rows:
         row["gaps"] = len(row["gaps"])
-        row["size"] = _size(row["bytes"])
+        row["size"] = size_in_words(row["bytes"])
     print_rows(rows, False, ("recording", "from", "until", "size", "segments", "gaps"))
 
 
@@ -77,7 +82,7 @@ def recordings_export(
             fail(f"{out} is there already; name another file", WRONG)
         loaded = load_config(config)
         part = out.with_name(out.name + ".part")
-        with _index(loaded) as index:
+        with open_media_index(loaded) as index:
             if index is None:
                 fail("nothing was recorded yet", FAILED)
             reading = Reading(_shelf(index, camera, stream))
@@ -94,23 +99,8 @@ def recordings_export(
         note(f"nothing was recorded from {format_utc(gap.from_ns)} until {format_utc(gap.until_ns)}; it is left out")
     for broken in exported.broken:
         note(f"segment {broken.serial} cannot be read and is left out: {broken.reason}")
-    say(f"{out}: {format_utc(exported.from_ns)} to {format_utc(exported.until_ns)}, {_size(exported.size_bytes)}")
-
-
-@contextmanager
-def _index(config: "Config") -> "Iterator[MediaIndex | None]":
-    """The index as it lies on disk; None: there is none yet. May be used beside the running service."""
-    from bridge.store.index import INDEX, MediaIndex, open_index
-
-    address = config.database.get_secret_value()
-    if not address and not (config.data / INDEX.file_name).exists():
-        yield None
-        return
-    database = open_index(config.data, address)
-    try:
-        yield MediaIndex(database)
-    finally:
-        database.close()
+    size = size_in_words(exported.size_bytes)
+    say(f"{out}: {format_utc(exported.from_ns)} to {format_utc(exported.until_ns)}, {size}")
 
 
 def _shelf(index: "MediaIndex", camera: str, stream: str) -> Any:  # Any: a Shelf, imported when it is needed
@@ -132,12 +122,3 @@ def _shelf(index: "MediaIndex", camera: str, stream: str) -> Any:  # Any: a Shel
         lambda storage_id, recording, serial, start_ns: folders[storage_id].recording(recording).find(serial, start_ns),
         lambda: written,
     )
-
-
-def _size(size_bytes: int) -> str:
-    size, unit = float(size_bytes), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if unit in ("B", "kB") else f"{size:.1f} {unit}"

@@ -110,7 +110,11 @@ def print_rows(rows: Sequence[dict[str, object]], as_json: bool, columns: tuple[
 
 def _cell(value: object) -> str:
     """In words, on one line: reasons may carry what a peer sent."""
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return printable(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+
+
+def printable(text: str) -> str:
+    """On one line, and without what a terminal would obey or could not show: names of files may hold anything."""
     return "".join(one if one.isprintable() else " " for one in text)
 
 
@@ -122,3 +126,13 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """A line for people, on standard error."""
     typer.echo(f"onb: note: {text}", err=True)
+
+
+def size_in_words(size_bytes: int) -> str:
+    """`1.2 GB`, in thousands."""
+    size, unit = float(size_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit in ("B", "kB") else f"{size:.1f} {unit}"

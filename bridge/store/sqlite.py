@@ -64,6 +64,17 @@ class SqliteFile:
         return sentence_of(self.path, error)
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether an SQLite file is none, or its pages contradict each other. Reads all of it; nobody else has it open."""
+    connection = sqlite3.connect(path)
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
+    except sqlite3.DatabaseError as error:
+        return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+    finally:
+        connection.close()
+
+
 def sentence_of(path: Path, error: BaseException) -> str:
     """What the driver's error about that file means, and what to do."""
     name = getattr(error, "sqlite_errorname", "")

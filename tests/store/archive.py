@@ -14,12 +14,13 @@ from tests.store.segments import RECORDER, RECORDING, SIGNER, START_NS, finish, 
 class Archive:
     """Written as the recorder writes: file, chain, row. A segment has two fragments of half a second."""
 
-    def __init__(self, path):
+    def __init__(self, path, default="default"):
+        """default: where the storage of that name lies."""
         self.path = path
         self.data = path / "data"
         self.database = None
         self.storages = {}
-        self.add_storage("default")
+        self.add_storage("default", default)
 
     @property
     def index(self):
@@ -33,8 +34,8 @@ class Archive:
             self.database.close()
             self.database = None
 
-    def add_storage(self, name):
-        folder = StorageFolder(self.path / name)
+    def add_storage(self, name, place=""):
+        folder = StorageFolder(self.path / (place or name))
         folder.create(StorageFacts(uuid.uuid5(uuid.NAMESPACE_OID, name), name))
         self.storages[name] = folder
         return folder
