@@ -147,7 +147,7 @@ class Reading:
                     places = self._continue(reader, shown, before)
                 yield from self._begin(row, reader)
                 ends_ns = shown.until_ns if row is shown.row else row.end_utc_ns
-                at = max(at, (yield from self._play(row, reader, places, min(ends_ns, until_ns))))
+                at = max(at, (yield from self._play(row, reader, places, min(ends_ns, until_ns), until_ns)))
             except (OSError, DamagedError) as error:
                 yield Broken(row.serial, str(error))
                 if shown.until_ns == FOREVER_NS:
@@ -181,14 +181,24 @@ class Reading:
         return _places(reader, _first_key(reader, shown.from_ns))
 
     def _play(
-        self, row: SegmentRow, reader: SegmentReader, places: list[int], until_ns: int
+        self, row: SegmentRow, reader: SegmentReader, places: list[int], until_ns: int, last_ns: int
     ) -> Generator[Item, None, int]:
-        """From the places on; returns until when it went. More may come to the segment meanwhile."""
+        """From the places on; returns until when it went. More may come to the segment meanwhile.
+
+        until_ns: where what is shown next begins
+        last_ns:  where the reading ends: should the next be the next of its run, it hides nothing of this segment. That
+                  a cut between two pictures is none between two sounds is no overlap.
+        """
+        following = self._shelf.segment(row.serial + 1)
+        if following is not None and following.run == row.run and following.start_utc_ns <= until_ns:
+            wanted_ns = last_ns
+        else:
+            wanted_ns = until_ns
         lead = reader.index.tracks[reader.lead]
         while True:
             # Asked before looking: what was written until then is seen below.
             more_to_come = self._shelf.being_written(row.serial)
-            ends = [_end_before(samples.utc_ns, len(samples), until_ns) for samples in reader.index.tracks]
+            ends = [_end_before(samples.utc_ns, len(samples), wanted_ns) for samples in reader.index.tracks]
             while batch := self._next_batch(reader, places, ends):
                 yield from _units(reader, batch)
             if not more_to_come:
@@ -249,6 +259,8 @@ class Reading:
                     yield Gap(ends_ns, at)
                 if later is None or (later.run, later.serial) != (row.run, row.serial + 1):
                     tail = []
+                elif at <= later.start_utc_ns:
+                    ends_ns = from_ns + 1  # as forwards: the next of its run hides nothing
                 yield from self._begin(row, reader)
                 tail = yield from self._play_back(row, reader, shown.from_ns, ends_ns, until_ns, tail)
             except (OSError, DamagedError) as error:

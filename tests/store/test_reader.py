@@ -2,7 +2,7 @@
 
 import itertools
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -227,6 +227,23 @@ def test_keys_only(recording):
     assert [second(unit) for unit in ahead] == pytest.approx([n * 0.4 for n in range(10)])
     assert units(backward(recording, 10, keys_only=True)) == ahead[::-1]
     assert all(unit.key and unit.track == 0 for unit in ahead)
+
+
+@pytest.mark.parametrize("overlap_s", [0.1, 0.3])
+def test_what_a_segment_has_beyond_the_start_of_the_next_of_its_run_is_not_hidden(recording, overlap_s):
+    # Sound that came while B-frames kept the next key frame back lies behind the pictures before it.
+    recording.write(0, 2)
+    recording.write(2, 2, run=1)
+    recording.rows[1] = replace(recording.rows[1], start_utc_ns=at(2 - overlap_s))
+    assert units(forward(recording, 0)) == recording.units
+    assert sorted(units(backward(recording, 4)), key=recording.units.index) == recording.units
+    # The ends of a reading hold for it all the same.
+    assert all(one.utc_ns < at(1.95) for one in units(forward(recording, 0, 1.95)))
+    assert all(one.utc_ns <= at(1.95) for one in units(backward(recording, 1.95)))
+    # What another run hides stays hidden.
+    hiding = recording.write(1.4, 0.2)
+    shown = [one for one in units(forward(recording, 0), 0) if at(1.4) <= one.utc_ns < at(1.6)]
+    assert shown == [one for one in hiding if one.track == 0]
 
 
 def test_some_tracks(recording):
