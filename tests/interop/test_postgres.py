@@ -21,6 +21,7 @@ from bridge.system.identity import identity_of
 from bridge.system.secrets import open_vault
 from tests.interop.conftest import eventually, onb, running, write_config
 from tests.interop.postgres_server import PASSWORD, running_postgres
+from tests.recorder.test_whole_way import TestWholeWay
 from tests.store.footage import add, ask_everything, minutes, recording, storage
 from tests.store.test_database import INSERT, ROW, TestAnyDatabase, count
 from tests.store.test_index import TestStoragesAndRecordings, TestTime
@@ -41,6 +42,7 @@ __all__ = [
     "TestOldest",
     "TestStoragesAndRecordings",
     "TestTime",
+    "TestWholeWay",
 ]
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from bridge.store.index import MediaIndex, open_index
 from tests.recorder.disks import Setting
 
 
@@ -17,3 +18,10 @@ def setting(tmp_path):
             segment.abandon()
         one.disk.close()
         one.database.close()
+
+
+@pytest.fixture
+def index(tmp_path):
+    database = open_index(tmp_path)
+    yield MediaIndex(database)
+    database.close()
