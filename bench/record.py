@@ -79,7 +79,10 @@ class Cameras:
 
 
 class Writes:
-    """Counts the calls of os.pwrite by what they begin with, standing in for it: segments and chains alone use it."""
+    """Counts the calls of os.pwritev and os.pwrite by what they begin with, standing in for them.
+
+    Segments and chains alone use them. The rest of a write that was not whole counts as `other`.
+    """
 
     KINDS: ClassVar = {b"ftyp": "head", b"prft": "fragment", b"uuid": "footer"}
 
@@ -88,15 +91,24 @@ class Writes:
         self.size_bytes = 0
 
     def install(self) -> None:
-        plain = os.pwrite
+        plain_pwrite, plain_pwritev = os.pwrite, os.pwritev
 
         def pwrite(descriptor: int, data: Any, offset: int) -> int:
-            kind = "chain" if data[:1] == b"{" else self.KINDS.get(bytes(data[4:8]), "other")
-            self.calls[kind] += 1
-            self.size_bytes += len(data)
-            return plain(descriptor, data, offset)
+            written = plain_pwrite(descriptor, data, offset)
+            self._count(data, written)
+            return written
 
-        os.pwrite = pwrite
+        def pwritev(descriptor: int, pieces: Any, offset: int) -> int:
+            written = plain_pwritev(descriptor, pieces, offset)
+            self._count(pieces[0], written)
+            return written
+
+        os.pwrite, os.pwritev = pwrite, pwritev  # type: ignore[assignment] # without their flags
+
+    def _count(self, first: bytes, written: int) -> None:
+        kind = "chain" if first[:1] == b"{" else self.KINDS.get(first[4:8], "other")
+        self.calls[kind] += 1
+        self.size_bytes += written
 
 
 def make_recorder(

@@ -19,8 +19,6 @@ from bridge.base.media import AccessUnit, Medium, Track
 from bridge.base.time import NS_PER_S, ns_to_ticks, ticks_to_ns
 from bridge.store.decode_times import DecodeTimes, begin_run
 from bridge.store.format import (
-    DIGEST_BYTES,
-    SEAL_BOX_BYTES,
     SEAL_HEAD,
     TRUN_FLAGS,
     ClockFacts,
@@ -36,7 +34,8 @@ from bridge.store.sample_index import DAMAGED, KEY, SampleIndex
 from bridge.wire.mp4.fragment import MDAT_HEADER_BYTES, TrackRun, mdat_header, moof, prft
 
 _LENGTH_BYTES = 4
-_ROOM_FOR_SEAL = SEAL_HEAD + bytes(DIGEST_BYTES)
+#: As many the kernel takes with one call (IOV_MAX).
+_MAX_PIECES = 1024
 
 #: A track of a fragment: its units, what `trun` says, media times, decode times on the stream's time line.
 _Columns = tuple[Sequence[AccessUnit], TrackRun, list[int], list[int]]
@@ -160,7 +159,7 @@ class SegmentWriter:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         writer = cls(path, descriptor, header, tracks, begin_run(tracks) if times is None else times)
         try:
-            writer._write(head)
+            writer._write([head])
         except OSError:
             os.close(descriptor)
             with contextlib.suppress(OSError):
@@ -192,19 +191,21 @@ class SegmentWriter:
         first = units[self.lead][0] if units[self.lead] else fragment.units[0]
         clock = prft(first.track + 1, first.utc_ns, max(0, first.media_time - self.header.origins[first.track]))
         description = moof(len(self._seals) + 1, runs)
-        data = bytearray().join(
-            (clock, description, mdat_header(sum(sum(run.sizes) for run in runs)), *pieces, _ROOM_FOR_SEAL)
-        )
-        with memoryview(data) as whole, whole[:-SEAL_BOX_BYTES] as sealed:
-            seal = hashlib.sha256(sealed).digest()
-        data[-DIGEST_BYTES:] = seal
-        moof_at = self.size_bytes + len(clock)
-        self._write(data)
+        pieces.insert(0, b"".join((clock, description, mdat_header(sum(sum(run.sizes) for run in runs)))))
+        # Piece by piece, and written as they are: putting them together costs as much as half the hash.
+        sealed = hashlib.sha256()
+        for piece in pieces:
+            sealed.update(piece)
+        seal = sealed.digest()
+        pieces.append(SEAL_HEAD + seal)
+        start = self.size_bytes
+        moof_at = start + len(clock)
+        self._write(pieces)
         self._seals.append(seal)
         self._digest.update(seal)
         self._keys.add(runs, moof_at)
         self._lend(columns, moof_at + len(description) + MDAT_HEADER_BYTES)
-        return len(data)
+        return self.size_bytes - start
 
     def finish(self, clock: ClockFacts) -> FinishedSegment | None:
         """Writes the footer. It is on disk after the next `sync`. None: the segment is empty; `remove` it.
@@ -214,7 +215,7 @@ class SegmentWriter:
         if self._finished:
             raise LocalProtocolError(f"{self.path}: finish after finish")
         if self._seals:
-            self._write(encode_index(self.index, self._seals, clock) + self._keys.box())
+            self._write([encode_index(self.index, self._seals, clock), self._keys.box()])
         self._finished = True
         if not self._seals:
             return None
@@ -262,13 +263,16 @@ class SegmentWriter:
             self.index.tracks[run.track_id - 1].extend(times, media_times, dts, ends[:-1], run.sizes, flags)
             at = ends[-1]
 
-    def _write(self, data: bytes | bytearray) -> None:
-        """All of it behind what is there, or nothing."""
+    def _write(self, pieces: Sequence[bytes]) -> None:
+        """All of them behind what is there, with one call of the kernel, or nothing."""
+        if len(pieces) > _MAX_PIECES:
+            pieces = [b"".join(pieces)]
         start = at = self.size_bytes
+        end = start + sum(map(len, pieces))
         try:
-            at += os.pwrite(self._descriptor, data, at)
-            while at - start < len(data):  # a disk that is nearly full takes a part, and tells why with the next one
-                at += os.pwrite(self._descriptor, data[at - start :], at)
+            at += os.pwritev(self._descriptor, pieces, at)
+            while at < end:  # a disk that is nearly full takes a part, and tells why with the next one
+                at += os.pwrite(self._descriptor, b"".join(pieces)[at - start :], at)
         except OSError:
             self._failed = True
             with contextlib.suppress(OSError):

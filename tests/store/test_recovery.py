@@ -358,7 +358,7 @@ class Killed(BaseException):
 class Disk:
     """Counts what reaches the disk, and kills before the n-th of it; a write may also be torn in its middle."""
 
-    CALLS = ("pwrite", "ftruncate", "fsync", "fdatasync", "unlink", "rmdir", "mkdir")
+    CALLS = ("pwrite", "pwritev", "ftruncate", "fsync", "fdatasync", "unlink", "rmdir", "mkdir")
 
     def __init__(self, monkeypatch, kill_at, *, torn=False):
         self.calls = []
@@ -371,9 +371,11 @@ class Disk:
     def _counted(self, name, call):
         def counted(*arguments, **options):
             if len(self.calls) == self._kill_at:
-                if self._torn and name == "pwrite":
+                if self._torn and name.startswith("pwrite"):
                     descriptor, data, offset = arguments
-                    call(descriptor, data[: len(data) // 2], offset)
+                    whole = b"".join(data) if name == "pwritev" else data
+                    os.lseek(descriptor, offset, os.SEEK_SET)
+                    os.write(descriptor, whole[: len(whole) // 2])
                 raise Killed
             self.calls.append(name)
             return call(*arguments, **options)
@@ -418,7 +420,7 @@ def test_killed_while_it_creates(monkeypatch, tmp_path):
     for folder, calls, killed in killed_at_each_step(monkeypatch, tmp_path, lambda folder: None, create):
         found = recover(folder)
         # mkdir, its sync, head; then each write that was done is a fragment.
-        fragments = min(3, max(0, calls.count("pwrite") - 1))
+        fragments = min(3, max(0, calls.count("pwritev") - 1))
         path = folder.find(1)
         assert (path is not None) == (fragments > 0)
         if path:

@@ -63,6 +63,7 @@ class Disk:
         self.writes = []
         self._pwrite = os.pwrite
         monkeypatch.setattr(os, "pwrite", self.pwrite)
+        monkeypatch.setattr(os, "pwritev", lambda descriptor, pieces, at: self.pwrite(descriptor, b"".join(pieces), at))
 
     def pwrite(self, descriptor, data, offset):
         if self.room is not None:
@@ -153,11 +154,25 @@ def test_a_write_that_fails_is_cut_off_again(folder, disk, room):
     assert verify(writer.path) == []
 
 
+def test_a_fragment_of_more_pieces_than_the_kernel_takes(folder, disk):
+    slices = tuple(b"\x41slice%d" % number for number in range(1500))
+    writer = start(folder, [FragmentUnits([unit(0, 0, parts=slices)])])
+    assert disk.writes[1:] == [writer.size_bytes - disk.writes[0]]
+    writer.finish(CLOCK)
+    writer.close()
+    assert verify(writer.path) == []
+    with closing(SegmentReader.open(writer.path)) as reader:
+        assert reader.read(0, 0, 1)[0].parts == slices
+
+
 def test_a_disk_that_takes_a_part_is_asked_again(folder, disk, monkeypatch):
     writer = start(folder, FRAGMENTS[:1])
-    whole = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda descriptor, data, offset: whole(descriptor, data[:100], offset))
+    pwrite, pwritev = os.pwrite, os.pwritev
+    monkeypatch.setattr(os, "pwrite", lambda descriptor, data, offset: pwrite(descriptor, data[:100], offset))
+    monkeypatch.setattr(os, "pwritev", lambda descriptor, pieces, offset: pwritev(descriptor, pieces[:2], offset))
+    disk.writes.clear()
     writer.append(FRAGMENTS[1])
+    assert len(disk.writes) > 2
     writer.finish(CLOCK)
     writer.close()
     assert verify(writer.path) == []
