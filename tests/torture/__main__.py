@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "torture.md"
 CAMERAS = 8
 SMALL = 4
-"""So many of them keep 8 MB only: retention deletes while it is killed."""
+"""So many of them keep 8 MB only: retention deletes while it is killed. The others keep 200 MB."""
 ALLOWED_LOSS_NS = NS_PER_S
 PAUSE_S = 2
 LONGEST_S = 3
@@ -167,7 +167,7 @@ class Torture:
         before = self._known.get(number, {})
         oldest = min(rows, default=1 << 62)
         for serial, row in before.items():
-            if rows.get(serial) != row and not (number < SMALL and serial < oldest):
+            if rows.get(serial) != row and serial >= oldest:
                 result.faults.append(f"cam{number}: segment {serial} was indexed and is gone or another one")
         self._known[number] = rows
 
@@ -194,7 +194,8 @@ class Torture:
         if not pictures:
             return
         begin_ns = min(pictures)
-        if begin_ns - first_ns > ALLOWED_LOSS_NS:
+        # Where little is kept, a check of all digests takes long enough for retention to reach the killed session.
+        if begin_ns - first_ns > ALLOWED_LOSS_NS and number >= SMALL:
             result.faults.append(f"cam{number}: recording began {(begin_ns - first_ns) / NS_PER_S:.2f} s late")
         # The cameras send evenly. Of pictures out of their order one or two are still under way at the end.
         expected = (readable_ns - begin_ns + PICTURE_NS // 2) // PICTURE_NS + 1
@@ -208,8 +209,7 @@ def configuration(data: Path, camera_port: int) -> str:
     for number in range(CAMERAS):
         url = f"rtsp://{USER}:{PASSWORD}@127.0.0.1:{camera_port}/live/cam{number}/main"
         lines += ["[[camera]]", f'id = "cam{number}"', f'url = "{url}"']
-        if number < SMALL:
-            lines.append('retention_bytes = "8MB"')
+        lines.append(f'retention_bytes = "{8 if number < SMALL else 200}MB"')
     return "\n".join(lines) + "\n"
 
 
@@ -268,6 +268,7 @@ def main() -> int:
     """See the module."""
     arguments = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__.splitlines()[0])
     arguments.add_argument("--rounds", type=int, default=1000)
+    arguments.add_argument("--jobs", type=int, default=2, help="so many recorders at once, each with its own cameras")
     arguments.add_argument("--seed", type=int, default=None, help="of the moments; default: the clock")
     arguments.add_argument("--write", action="store_true", help="write docs/torture.md")
     chosen = arguments.parse_args()
@@ -275,27 +276,47 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="onb-torture-"))
     print(f"seed {seed}, in {folder}", flush=True)
     rounds: list[Round] = []
-    with cameras() as port, Torture(folder, port, seed) as torture:
-        try:
-            for number in range(1, chosen.rounds + 1):
-                rounds.append(torture.round(number))
-                for fault in rounds[-1].faults:
-                    print(f"round {number}: {fault}", flush=True)
-                if number % 10 == 0:
-                    worst = max((loss for one in rounds for loss in one.losses_ns), default=0)
-                    failed = sum(bool(one.faults) for one in rounds)
-                    print(f"{number} kills, {failed} with faults, largest loss {worst / NS_PER_MS:.0f} ms", flush=True)
-        except KeyboardInterrupt:
-            print("stopped")
+    stop = threading.Event()
+    jobs = [
+        threading.Thread(target=run, args=(folder / str(job), seed + job, chosen.rounds // chosen.jobs, rounds, stop))
+        for job in range(chosen.jobs)
+    ]
+    for job in jobs:
+        job.start()
+    try:
+        for job in jobs:
+            job.join()
+    except KeyboardInterrupt:
+        print("stopping")
+        stop.set()
+        for job in jobs:
+            job.join()
     text = report(rounds, seed)
     print(text)
     if chosen.write:
         DOCUMENT.write_text(text)
-    if any(one.faults for one in rounds):
+    if any(one.faults for one in rounds) or len(rounds) < chosen.rounds // chosen.jobs * chosen.jobs:
         print(f"kept: {folder}")
         return 1
     shutil.rmtree(folder)
     return 0
+
+
+def run(folder: Path, seed: int, count: int, rounds: list[Round], stop: threading.Event) -> None:
+    """One job; appends what came of each round."""
+    folder.mkdir()
+    with cameras() as port, Torture(folder, port, seed) as torture:
+        for number in range(1, count + 1):
+            if stop.is_set():
+                return
+            done = torture.round(number)
+            rounds.append(done)
+            for fault in done.faults:
+                print(f"{folder.name}, round {number}: {fault}", flush=True)
+            if len(rounds) % 10 == 0:
+                worst = max((loss for one in rounds for loss in one.losses_ns), default=0)
+                failed = sum(bool(one.faults) for one in rounds)
+                print(f"{len(rounds)} kills, {failed} with faults, largest loss {worst / NS_PER_MS:.0f} ms", flush=True)
 
 
 if __name__ == "__main__":
