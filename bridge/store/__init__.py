@@ -12,7 +12,7 @@ chain           what was written and deleted, entry by entry, signed
 verify          what was changed in a segment
 recovery        after a start: finishes what a crash left open
 check           whether files, index and chain agree; check_folder, check_rows
-reindex         the index made anew from the files
+reindex         the index made anew from the files; fresh_rows
 
 Where it is found:
 index           which recording and segment lies where; open_index

@@ -5,9 +5,10 @@ order on the storages meanwhile are the steps of recovery, which may be repeated
 """
 
 import contextlib
+import heapq
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from bridge.store import index_changes
 from bridge.store.chain import Signer
 from bridge.store.database import Database
 from bridge.store.format import Head, lead_of
+from bridge.store.fresh_rows import FreshRows
 from bridge.store.index import read_known
-from bridge.store.index_changes import SerialUsedError
 from bridge.store.layout import (
     STORAGE_JSON,
     Fault,
@@ -29,7 +30,7 @@ from bridge.store.layout import (
     StorageError,
     StorageFolder,
 )
-from bridge.store.recovery import recover_recording
+from bridge.store.recovery import Recovered, recover_recording
 from bridge.store.rows import Known, RecordingRow, SegmentRow
 from bridge.store.sample_index import SampleIndex, Span
 from bridge.store.schema import holdings, recordings, storages
@@ -129,8 +130,7 @@ class Reindex:
             ids[facts.uuid] = _insert_recording(connection, row)
             self._done.recordings += 1
         for recording in found.values():
-            for storage_id, folder in recording.folders.items():
-                self._take_in(connection, ids[recording.facts.uuid], storage_id, folder)
+            self._take_in(connection, ids[recording.facts.uuid], recording.folders)
         self._remember(connection, before, ids, folders)
 
     # -- storages and recordings
@@ -223,39 +223,46 @@ class Reindex:
 
     # -- segments
 
-    def _take_in(self, connection: sa.Connection, of: int, on: int, folder: RecordingFolder) -> None:
+    def _take_in(self, connection: sa.Connection, of: int, folders: Mapping[int, RecordingFolder]) -> None:
+        """All segments of a recording, from all storages in the order of their serials."""
+        recovered = {on: self._recover(folder) for on, folder in folders.items()}
+        rows = FreshRows(connection, of)
+        counts = dict.fromkeys(folders, 0)
+        used: dict[int, list[int]] = {on: [] for on in folders}
+        before = (0, 0)
+        for serial, _, on, file in heapq.merge(*(_numbered(place, *one) for place, one in enumerate(folders.items()))):
+            read = self._read(folders[on], file)
+            if read is None:
+                continue
+            if serial == before[0] and on == before[1]:
+                self._name(Fault(file.path, -1, f"a second file of serial {serial}: left alone"))
+                continue
+            if serial == before[0]:
+                used[on].append(serial)
+                continue
+            before = serial, on
+            row, interval_ns = replace(read[0], recording_id=of, storage_id=on), read[1]
+            rows.add(row, interval_ns)
+            counts[on] += 1
+            self._done.segments += 1
+            self._done.size_bytes += row.size_bytes
+            if counts[on] % _TELL_SEGMENTS == 0:
+                self._tell(f"{folders[on].path}: {counts[on]} segments …")
+        rows.end()
+        for on, folder in folders.items():
+            for first, last in stretches(used[on]):
+                text = f"segments {first} to {last} are there already, from elsewhere: left alone"
+                self._name(Fault(folder.path, -1, text))
+            index_changes.set_chain_head(connection, of, on, recovered[on].chain)
+            index_changes.note_serial(connection, of, on, recovered[on].next_serial - 1)
+            self._tell(f"{folder.path}: {counts[on]} segments")
+
+    def _recover(self, folder: RecordingFolder) -> Recovered:
         recovered = recover_recording(folder, None, self._recorder, self._signer, self._now_utc_ns)
         for note in recovered.notes:
             path, _, text = note.partition(": ")
             self._name(Fault(Path(path), -1, text))
-        count = before = 0
-        used: list[int] = []
-        for file in folder.segments():
-            read = self._read(folder, file)
-            if read is None:
-                continue
-            if file.serial == before:
-                self._name(Fault(file.path, -1, f"a second file of serial {before}: left alone"))
-                continue
-            before = file.serial
-            row, interval_ns = replace(read[0], recording_id=of, storage_id=on), read[1]
-            try:
-                index_changes.add_segment(connection, row, interval_ns, None)
-            except SerialUsedError:
-                used.append(row.serial)
-                continue
-            count += 1
-            self._done.segments += 1
-            self._done.size_bytes += row.size_bytes
-            if count % _TELL_SEGMENTS == 0:
-                self._tell(f"{folder.path}: {count} segments …")
-        for first, last in stretches(used):
-            self._name(
-                Fault(folder.path, -1, f"segments {first} to {last} are there already, from elsewhere: left alone")
-            )
-        index_changes.set_chain_head(connection, of, on, recovered.chain)
-        index_changes.note_serial(connection, of, on, recovered.next_serial - 1)
-        self._tell(f"{folder.path}: {count} segments")
+        return recovered
 
     def _read(self, folder: RecordingFolder, file: SegmentFile) -> tuple[SegmentRow, int] | None:
         """(its row, whose recording and storage others fill in; usual time between two frames); None: left alone."""
@@ -309,6 +316,11 @@ class Reindex:
     def _name(self, fault: Fault) -> None:
         self._done.faults += 1
         self._name_fault(fault)
+
+
+def _numbered(place: int, on: int, folder: RecordingFolder) -> Iterator[tuple[int, int, int, SegmentFile]]:
+    """Its files, to be merged with others': the storage that comes first has the first file of a serial."""
+    return ((file.serial, place, on, file) for file in folder.segments())
 
 
 def _insert_recording(connection: sa.Connection, row: RecordingRow) -> int:

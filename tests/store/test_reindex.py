@@ -147,8 +147,8 @@ def test_whoever_is_interrupted_has_the_index_that_he_had(rebuilt, monkeypatch):
                 os.kill(os.getpid(), signal.SIGKILL)
             return add(*arguments)
 
-        add = module.index_changes.add_segment
-        monkeypatch.setattr(module.index_changes, "add_segment", killed)
+        add = module.FreshRows.add
+        monkeypatch.setattr(module.FreshRows, "add", killed)
         try:
             rebuilt.run()
         finally:
