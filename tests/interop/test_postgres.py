@@ -10,8 +10,11 @@ import sqlalchemy as sa
 
 from bridge.store import schema as store_schema
 from bridge.store.backend import DatabaseUnusableError
+from bridge.store.check import Check, Keys
 from bridge.store.database import Database, open_database
 from bridge.store.index import INDEX, MediaIndex
+from bridge.store.read_only import open_read_only
+from bridge.store.reindex import Place, Reindex
 from bridge.system import schema
 from bridge.system.audit_log import AuditLog
 from bridge.system.database import CONFIG
@@ -22,7 +25,9 @@ from bridge.system.secrets import open_vault
 from tests.interop.conftest import eventually, onb, running, write_config
 from tests.interop.postgres_server import PASSWORD, running_postgres
 from tests.recorder.test_whole_way import TestWholeWay
+from tests.store.archive import Archive
 from tests.store.footage import add, ask_everything, minutes, recording, storage
+from tests.store.segments import RECORDER, SIGNER, START_NS
 from tests.store.test_database import INSERT, ROW, TestAnyDatabase, count
 from tests.store.test_index import TestStoragesAndRecordings, TestTime
 from tests.store.test_index_changes import TestChanges
@@ -321,3 +326,33 @@ class TestWholeService:
                 listed = onb("users", "list", "--config", str(config))
                 assert listed.stdout.startswith("op\t"), listed.stderr
                 assert "hunter2" not in service.log.read_text()
+
+
+def test_the_index_is_checked_and_made_anew(server, name, tmp_path):
+    address = server.address(name)
+    assert open_read_only(tmp_path, INDEX, address) is None
+    archive = Archive(tmp_path, address=address)
+    archive.write(*range(990, 1010))
+    archive.write(1010, 1011)
+    archive.delete(991, 993)
+    reader = open_read_only(tmp_path, INDEX, address)
+
+    def faults():
+        keys = Keys(RECORDER, SIGNER.public_key)
+        check = Check(reader, archive.paths, keys, digests=False, in_use=lambda: False, pause=lambda: None)
+        return [fault.text for fault in check.faults()]
+
+    assert faults() == []
+    before = archive.index.segments_between(1, 0, 1 << 62, 100)
+    archive.index.delete_segments(archive.row().id, [995])
+    assert faults() == ["the index has no row of serial 995"]
+    rebuild = Reindex(
+        archive.database, RECORDER, SIGNER, START_NS, tell=lambda line: None, name=lambda fault: pytest.fail(str(fault))
+    )
+    assert rebuild.run([Place("default", archive.paths[0])]).segments == len(before) == 19
+    assert [row.serial for row in archive.index.segments_between(archive.row().id, 0, 1 << 62, 100)] == [
+        row.serial for row in before
+    ]
+    assert faults() == []
+    reader.close()
+    archive.close()

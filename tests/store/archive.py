@@ -14,10 +14,11 @@ from tests.store.segments import RECORDER, RECORDING, SIGNER, START_NS, finish, 
 class Archive:
     """Written as the recorder writes: file, chain, row. A segment has two fragments of half a second."""
 
-    def __init__(self, path, default="default"):
-        """default: where the storage of that name lies."""
+    def __init__(self, path, default="default", *, address=""):
+        """default: where the storage of that name lies; address: of a PostgreSQL database for the index."""
         self.path = path
         self.data = path / "data"
+        self.address = address
         self.database = None
         self.storages = {}
         self.add_storage("default", default)
@@ -26,7 +27,7 @@ class Archive:
     def index(self):
         """Open until `close`."""
         if self.database is None:
-            self.database = open_index(self.data)
+            self.database = open_index(self.data, self.address)
         return MediaIndex(self.database)
 
     def close(self):
