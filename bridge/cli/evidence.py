@@ -20,6 +20,7 @@ from bridge.cli.terminal import (
     note,
     print_rows,
     printable,
+    read_time,
     say,
 )
 
@@ -46,8 +47,8 @@ def lock(
     from bridge.system.evidence import EvidenceLocks
 
     with errors_as_sentences():
-        from_ns, until_ns = _time("--from", since), _time("--until", until)
-        expires_ns = _time("--expires", expires) if expires else None
+        from_ns, until_ns = read_time("--from", since), read_time("--until", until)
+        expires_ns = read_time("--expires", expires) if expires else None
         if until_ns <= from_ns:
             fail(f"--until {until} is not after --from {since}", WRONG)
         loaded = load_config(config)
@@ -128,15 +129,6 @@ def unlock(
             evidence = EvidenceLocks(database)
             removed = evidence.remove(number)
             _copy(loaded, index, evidence, removed.recording)
-
-
-def _time(option: str, text: str) -> int:
-    from bridge.base.time import parse_utc
-
-    try:
-        return parse_utc(text)
-    except ValueError as error:
-        fail(f"{option}: {error}", WRONG)
 
 
 def _recordings(index: "MediaIndex", camera: str, stream: str, from_ns: int, until_ns: int) -> "list[RecordingRow]":

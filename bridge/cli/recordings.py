@@ -19,6 +19,7 @@ from bridge.cli.terminal import (
     fail,
     note,
     print_rows,
+    read_time,
     say,
     size_in_words,
 )
@@ -67,15 +68,12 @@ def recordings_export(
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Write a stretch of a recording as one MP4, without re-encoding. May run beside the service."""
-    from bridge.base.time import format_utc, parse_utc
+    from bridge.base.time import format_utc
     from bridge.recorder.export import ExportError, export_plain
     from bridge.store.reader import Reading
 
     with errors_as_sentences():
-        try:
-            from_ns, until_ns = parse_utc(since), parse_utc(until)
-        except ValueError as error:
-            fail(f"--from, --until: {error}", WRONG)
+        from_ns, until_ns = read_time("--from", since), read_time("--until", until)
         if until_ns <= from_ns:
             fail(f"--until {until} is not after --from {since}", WRONG)
         if out.exists():

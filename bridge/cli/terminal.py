@@ -67,6 +67,19 @@ def fail(sentence: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def read_time(option: str, text: str) -> int:
+    """An option's RFC 3339 time as UTC nanoseconds; ends the command when it is none that databases can hold."""
+    from bridge.base.time import parse_utc
+
+    try:
+        utc_ns = parse_utc(text)
+    except ValueError as error:
+        fail(f"{option}: {error}", WRONG)
+    if not -(1 << 63) <= utc_ns < 1 << 63:
+        fail(f"{option}: {text!r} is not a time of the years 1678 to 2261", WRONG)
+    return utc_ns
+
+
 def read_password(source: str) -> str:
     """From a file, from standard input, or typed twice; never from an argument, which everybody can read in `ps`."""
     from bridge.system.config import read_password_file
