@@ -34,7 +34,7 @@ class Plan:
     cameras: int
     joins: int
     rounds: int
-    amounts: media_database.Amounts
+    quick: bool
 
     @staticmethod
     def of(options: argparse.Namespace) -> "Plan":
@@ -47,7 +47,7 @@ class Plan:
             cameras=100,
             joins=15 if quick else 100,
             rounds=1 if quick else 3,
-            amounts=media_database.QUICK if quick else media_database.FULL,
+            quick=quick,
         )
 
 
@@ -60,8 +60,10 @@ MEASUREMENTS: dict[str, Measurement] = {
     "first-picture": lambda plan, say: first_picture.run(count=plan.joins, say=say),
     "behind": lambda plan, say: behind.run(runs=plan.rounds, transports=("tcp", "udp"), say=say),
     "ingest": lambda plan, say: ingest.run(runs=plan.runs, count=plan.cameras, seconds=plan.seconds, say=say),
-    "recording": lambda plan, say: recording.run(runs=plan.runs, watched_s=5 * plan.seconds, say=say),
-    "media-database": lambda plan, say: media_database.run(amounts=plan.amounts, say=say),
+    "recording": lambda plan, say: recording.run(
+        runs=plan.rounds, quick=plan.quick, watched_s=5 * plan.seconds, say=say
+    ),
+    "media-database": lambda plan, say: media_database.run(quick=plan.quick, say=say),
     "profiles": lambda plan, say: profiles.run(camera_counts=(32, 500), runs=max(plan.runs, 3), say=say),
 }
 

@@ -1,9 +1,9 @@
 """GStreamer's recorder, splitmuxsink, for comparison: run with the system's Python.
 
-python3 gst_record.py record|feed FILE.mp4 FOLDER CAMERAS SEGMENT_S FRAGMENT_MS
+python3 gst_record.py record|feed SOURCE FOLDER CAMERAS SEGMENT_S FRAGMENT_MS
 
-Each camera is a pipeline that reads the file in real time, which must be long enough. `feed` throws the access units
-away: what is not the recorder's cost. FRAGMENT_MS 0: plain MP4, which a crash makes unreadable.
+Each camera is a pipeline. SOURCE: an MP4 file, read in real time, which must be long enough; or RTSP URLs with commas
+between them, pulled in turn over TCP. `feed` throws the access units away: what is not the recorder's cost.
 """
 
 import sys
@@ -13,9 +13,8 @@ import gi
 gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst  # noqa: E402 - after require_version
 
-kind, stream, folder, cameras, segment_s, fragment_ms = sys.argv[1:]
+kind, sources, folder, cameras, segment_s, fragment_ms = sys.argv[1:]
 Gst.init(None)
-source = f"filesrc location={stream} ! qtdemux ! h264parse ! identity sync=true"
 loop = GLib.MainLoop()
 
 
@@ -29,6 +28,11 @@ pipelines = []
 
 def add() -> bool:
     """One more; they begin spread over a GOP."""
+    source = sources.split(",")[len(pipelines) % (sources.count(",") + 1)]
+    if source.startswith("rtsp:"):
+        source = f"rtspsrc location={source} protocols=tcp latency=0 ! rtph264depay ! h264parse"
+    else:
+        source = f"filesrc location={source} ! qtdemux ! h264parse ! identity sync=true"
     sink = "fakesink sync=false"
     if kind == "record":
         sink = (

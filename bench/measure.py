@@ -90,6 +90,12 @@ def rss_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def idle_s() -> float:
+    """What all cores together did nothing since the machine started: who else was busy while something was measured."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
+
+
 def median(values: Sequence[float]) -> float:
     """The middle of several runs."""
     return statistics.median(values)

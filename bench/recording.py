@@ -4,19 +4,23 @@
     hub        the same without the recorder, whose cost is the difference
     floor      bench/record_floor.c: the same fragments hashed and written, nothing else
     gstreamer  splitmuxsink with fragments of the same length; `feed` is its pipelines without it
+    service    `onb serve` pulls the cameras over RTSP and records them
+    puller     GStreamer does: rtspsrc and splitmuxsink
 
 Then the whole service records while viewers watch (bench/watched.py).
 """
 
+import contextlib
 import json
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import footage, loop, measure, watched
+from bench import footage, loop, measure, service, watched
 from bench.loop import Setting
 from bench.record import SYNC_MS
 from bridge.base.time import NS_PER_MS
@@ -25,32 +29,52 @@ from bridge.store.layout import StorageFacts, StorageFolder
 
 CAMERAS = 64
 VIEWERS = 100
-SEGMENT_S = 10
-"""As long as the window: in each of them every camera goes over to another segment, once."""
+SHIPPED_S, SHORT_S = 60, 10
+"""Lengths of the segments, and of the windows: in each of them every camera goes over to another segment, once."""
 WARM_S = 4
 FRAGMENT_MS = FRAGMENT_NS // NS_PER_MS
-GSTREAMER = ("gstreamer", "feed")
 
-Once = Callable[[Path, Path], dict[str, Any]]
-"""(folder of the footage to write, folder to record into) -> one run's figures."""
+Results = dict[str, list[dict[str, Any]]]
+
+Once = Callable[[int, Path], dict[str, Any]]
+"""(length of segments and window in s, folder to record into) -> one run's figures."""
 
 
-def run(*, runs: int, watched_s: float, say: Callable[[str], None]) -> dict[str, Any]:
-    """Alternated runs; medians and ratios; then the service with viewers."""
-    kinds: dict[str, Once] = {"hub": _ours("hub"), "recorder": _ours("recorder"), "floor": _floor}
-    if measure.has_gstreamer_recorder():
-        kinds |= {"feed": _gstreamer("feed"), "gstreamer": _gstreamer("record")}
-    results: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+def run(*, runs: int, quick: bool, watched_s: float, say: Callable[[str], None]) -> dict[str, Any]:
+    """Alternated runs with the segments that are shipped, and with short ones; then the service with viewers."""
     loop.loop_file(Setting())
-    with tempfile.TemporaryDirectory() as made:
-        _make(Path(made))
-        for number in range(runs):
-            for kind, once in kinds.items():
-                with tempfile.TemporaryDirectory() as folder:
-                    results[kind].append(once(Path(made), Path(folder)))
-            cost = {kind: round(_percent(done[-1]), 4) for kind, done in results.items()}
-            say(f"recording of {CAMERAS} cameras, run {number + 1}: % of a core per camera {cost}")
-    return _costs(results) | {"runs": results, "watched": watched.run(CAMERAS, VIEWERS, watched_s, say)}
+    with contextlib.ExitStack() as stack:
+        made = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        urls = stack.enter_context(watched.cameras(CAMERAS))
+        _make(made)
+        ours: dict[str, Once] = {"hub": partial(_ours, "hub"), "recorder": partial(_ours, "recorder")}
+        kinds = ours | {"floor": partial(_floor, made / "fragments")}
+        short = _alternated(kinds, SHORT_S, runs, say)
+        if measure.has_gstreamer_recorder():
+            file, pulled = str(made / "loop.mp4"), ",".join(dict.fromkeys(urls.values()))
+            kinds |= {"feed": partial(_gstreamer, "feed", file), "gstreamer": partial(_gstreamer, "record", file)}
+            kinds |= {"puller": partial(_gstreamer, "record", pulled)}
+        kinds |= {"service": partial(_service, urls)}
+        shipped_s = SHORT_S if quick else SHIPPED_S
+        shipped = _alternated(kinds, shipped_s, runs, say)
+    return _costs(shipped) | {
+        "cameras": CAMERAS,
+        "segment_s": shipped_s,
+        "short": _costs(short) | {"segment_s": SHORT_S},
+        "runs": {"shipped": shipped, "short": short},
+        "watched": watched.run(CAMERAS, VIEWERS, watched_s, say),
+    }
+
+
+def _alternated(kinds: dict[str, Once], segment_s: int, runs: int, say: Callable[[str], None]) -> Results:
+    results: Results = {kind: [] for kind in kinds}
+    for number in range(runs):
+        for kind, once in kinds.items():
+            with tempfile.TemporaryDirectory() as folder:
+                results[kind].append(once(segment_s, Path(folder)))
+        cost = {kind: round(_percent(done[-1]), 4) for kind, done in results.items()}
+        say(f"{CAMERAS} cameras, segments of {segment_s} s, run {number + 1}: % of a core per camera {cost}")
+    return results
 
 
 def _make(folder: Path) -> None:
@@ -60,46 +84,63 @@ def _make(folder: Path) -> None:
     recording = storage.recording(uuid.uuid4())
     recording.path.mkdir()
     footage.fragment_file(Setting(), folder / "fragments", recording)
-    footage.plain_mp4(Setting(), WARM_S + SEGMENT_S + 20, folder / "loop.mp4")
+    footage.plain_mp4(Setting(), WARM_S + SHIPPED_S + 20, folder / "loop.mp4")
 
 
-def _ours(kind: str) -> Once:
-    def once(_: Path, folder: Path) -> dict[str, Any]:
-        command: list[str | Path] = [measure.python(), "-m", "bench.record", kind, folder, "--cameras", str(CAMERAS)]
-        command += ["--segment", str(SEGMENT_S), "--warm", str(WARM_S), "--seconds", str(SEGMENT_S)]
-        return _result(command)
-
-    return once
+def _ours(kind: str, segment_s: int, folder: Path) -> dict[str, Any]:
+    command: list[str | Path] = [measure.python(), "-m", "bench.record", kind, folder, "--cameras", str(CAMERAS)]
+    command += ["--segment", str(segment_s), "--warm", str(WARM_S), "--seconds", str(segment_s)]
+    return _result(command, segment_s)
 
 
-def _floor(made: Path, folder: Path) -> dict[str, Any]:
+def _floor(fragments: Path, segment_s: int, folder: Path) -> dict[str, Any]:
     program = measure.compiled("record_floor", "-lcrypto", "-lpthread")
-    numbers = (CAMERAS, FRAGMENT_MS, SEGMENT_S * 1000 // FRAGMENT_MS, SYNC_MS, WARM_S, SEGMENT_S)
-    return _result([program, folder, made / "fragments", *map(str, numbers)])
+    numbers = (CAMERAS, FRAGMENT_MS, segment_s * 1000 // FRAGMENT_MS, SYNC_MS, WARM_S, segment_s)
+    return _result([program, folder, fragments, *map(str, numbers)], segment_s)
 
 
-def _gstreamer(kind: str) -> Once:
-    def once(made: Path, folder: Path) -> dict[str, Any]:
-        program = Path(__file__).parent / "gst_record.py"
-        command = ["/usr/bin/python3", program, kind, made / "loop.mp4", folder]
-        command += [str(number) for number in (CAMERAS, SEGMENT_S, FRAGMENT_MS)]
-        with measure.process(command, ready="ready") as (pid, _):
-            time.sleep(WARM_S)
-            began, cpu_s = time.monotonic(), measure.cpu_s(pid)
-            time.sleep(SEGMENT_S)
-            cpu_s, window_s = measure.cpu_s(pid) - cpu_s, time.monotonic() - began
-            files = sum(1 for path in folder.iterdir() if path.stat().st_size)
-            if kind == "record" and files < 2 * CAMERAS:
-                raise RuntimeError(f"GStreamer wrote {files} files; {2 * CAMERAS} expected")
-            return {"window_s": window_s, "cpu_s": cpu_s, "rss_mb": measure.rss_mb(pid)}
-
-    return once
-
-
-def _result(command: list[str | Path]) -> dict[str, Any]:
-    with measure.process(command, ready="{", within_s=WARM_S + SEGMENT_S + 60) as (_, line):
+def _result(command: list[str | Path], segment_s: int) -> dict[str, Any]:
+    with measure.process(command, ready="{", within_s=WARM_S + segment_s + 60) as (_, line):
         result: dict[str, Any] = json.loads(line)
         return result
+
+
+def _gstreamer(kind: str, source: str, segment_s: int, folder: Path) -> dict[str, Any]:
+    program = Path(__file__).parent / "gst_record.py"
+    numbers = (str(number) for number in (CAMERAS, segment_s, FRAGMENT_MS))
+    command: list[str | Path] = ["/usr/bin/python3", program, kind, source, folder, *numbers]
+    with measure.process(command, ready="ready") as (pid, _):
+        time.sleep(WARM_S)
+        result = _watch(pid, segment_s)
+        if kind == "record":
+            _look_at(folder.iterdir(), "GStreamer")
+        return result
+
+
+def _service(urls: dict[str, str], segment_s: int, folder: Path) -> dict[str, Any]:
+    path = service.configuration(
+        folder, urls, settings=f'[recording]\nsegment = "{segment_s}s"', of_camera='record = "always"'
+    )
+    with service.serve(path) as served:
+        watched.wait_until_recording(served, CAMERAS)
+        time.sleep(WARM_S)
+        result = _watch(served.pid, segment_s)
+        _look_at((folder / "data" / "recordings").glob("*/*/*.mp4"), "the service")
+        return result
+
+
+def _watch(pid: int, seconds: float) -> dict[str, Any]:
+    began, cpu_s = time.monotonic(), measure.cpu_s(pid)
+    time.sleep(seconds)
+    cpu_s, window_s = measure.cpu_s(pid) - cpu_s, time.monotonic() - began
+    return {"window_s": window_s, "cpu_s": cpu_s, "rss_mb": measure.rss_mb(pid)}
+
+
+def _look_at(files: Iterable[Path], who: str) -> None:
+    """Every camera is in its second segment; who writes nothing would cost little."""
+    written = sum(1 for path in files if path.stat().st_size)
+    if written < 2 * CAMERAS:
+        raise RuntimeError(f"{who} wrote {written} files; {2 * CAMERAS} expected")
 
 
 def _percent(result: dict[str, Any]) -> float:
@@ -107,34 +148,43 @@ def _percent(result: dict[str, Any]) -> float:
     return float(100 * result["cpu_s"] / result["window_s"] / CAMERAS)
 
 
-def _costs(results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def _costs(results: Results) -> dict[str, Any]:
     """Medians; ratios run by run, as the machine's speed drifts."""
     percent = {kind: list(map(_percent, runs)) for kind, runs in results.items()}
-    ours = [recorder - hub for recorder, hub in zip(percent["recorder"], percent["hub"], strict=True)]
+    own = _differences(percent["recorder"], percent["hub"])
     recorded = results["recorder"]
     costs: dict[str, Any] = {
-        "cameras": CAMERAS,
         **{f"{kind}_percent": measure.median(values) for kind, values in percent.items()},
-        "own_percent": measure.median(ours),
-        "cpu_to_floor": measure.median([mine / floor for mine, floor in zip(ours, percent["floor"], strict=True)]),
+        "own_percent": measure.median(own),
+        "cpu_to_floor": _ratio(own, percent["floor"]),
         # Of a fragment that was written in parts the later ones begin with anything.
-        "writes_per_fragment": sum(each["fragment_writes"] + each["other_writes"] for each in recorded)
-        / sum(each["fragments"] for each in recorded),
+        "writes_per_fragment": _sum(recorded, "fragment_writes", "other_writes") / _sum(recorded, "fragments"),
         "writes_per_segment": {
-            kind: sum(each[f"{kind}_writes"] for each in recorded)
-            / max(1, sum(each["head_writes"] for each in recorded))
+            kind: _sum(recorded, f"{kind}_writes") / max(1, _sum(recorded, "head_writes"))
             for kind in ("head", "footer", "chain")
         },
-        "lost": sum(each["lost"] for each in recorded),
+        "lost": _sum(recorded, "lost"),
         "write_ms": measure.median([each["write_ns"] / each["fragments"] / NS_PER_MS for each in recorded]),
         "write_ms_worst": max(each["write_ms_worst"] for each in recorded),
         "sync_ms_worst": max(each["sync_ms_worst"] for each in recorded),
         "behind_ms_worst": max(each["behind_ms"] for each in recorded),
-        "recorder_rss_mb": measure.median([each["rss_mb"] for each in recorded]),
+        **{
+            f"{kind}_rss_mb": measure.median([each.get("rss_mb", 0) for each in runs]) for kind, runs in results.items()
+        },
     }
-    if "gstreamer" in results:
-        theirs = [record - feed for record, feed in zip(percent["gstreamer"], percent["feed"], strict=True)]
-        costs["gstreamer_own_percent"] = measure.median(theirs)
-        costs["cpu_to_gstreamer"] = measure.median([mine / other for mine, other in zip(ours, theirs, strict=True)])
-        costs["gstreamer_rss_mb"] = measure.median([each["rss_mb"] for each in results["gstreamer"]])
+    if "puller" in results:
+        costs["gstreamer_own_percent"] = measure.median(_differences(percent["gstreamer"], percent["feed"]))
+        costs["cpu_to_gstreamer"] = _ratio(percent["service"], percent["puller"])
     return costs
+
+
+def _differences(whole: list[float], without: list[float]) -> list[float]:
+    return [one - other for one, other in zip(whole, without, strict=True)]
+
+
+def _ratio(ours: list[float], theirs: list[float]) -> float:
+    return measure.median([mine / other for mine, other in zip(ours, theirs, strict=True)])
+
+
+def _sum(runs: list[dict[str, Any]], *fields: str) -> float:
+    return float(sum(each[field] for each in runs for field in fields))

@@ -1,6 +1,7 @@
 """The whole service records many cameras while viewers watch them: whether anything is lost, on either way."""
 
 import contextlib
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -43,8 +44,9 @@ def run(count: int, viewer_count: int, seconds: float, say: Callable[[str], None
             for number in range(viewer_count):
                 viewers.open_many(served.live(f"c{number % count}"), 1, "tcp", sink)
             time.sleep(_SETTLE_S)
-            began_ns, cpu_s = time.time_ns(), measure.cpu_s(served.pid)
+            began_ns, idle_s, cpu_s = time.time_ns(), measure.idle_s(), measure.cpu_s(served.pid)
             watched = sink.measure(seconds)
+            idle_s = measure.idle_s() - idle_s
             cpu_s, ended_ns = measure.cpu_s(served.pid) - cpu_s, time.time_ns()
             numbers = served.metrics()
         stored = of_recordings(Path(folder) / "data", began_ns, ended_ns)
@@ -60,6 +62,7 @@ def run(count: int, viewer_count: int, seconds: float, say: Callable[[str], None
         "refused_units": numbers["recording_lost_units_total"],
         "lag_ms_worst": 1000 * numbers["reactor_worst_lag_seconds"],
         "cpu_percent": 100 * cpu_s / watched["window_s"],
+        "idle_percent": 100 * idle_s / watched["window_s"] / (os.cpu_count() or 1),
         **{f"recorded_{name}": value for name, value in stored.items()},
     }
     say(f"{count} cameras recorded, {viewer_count} viewers: {result}")
