@@ -232,8 +232,8 @@ def of_recording(row: dict[str, Any]) -> Section:
     """bench/recording.py"""
     how = (
         "64 cameras of 1080p25, 4 Mbit/s, GOP 2 s, in segments as long as the window: every camera goes over to "
-        "another one in each. Recorder: the product's own, in one process, fed with units made beforehand; what the same "
-        "process takes without a recorder is subtracted. The floor is a C program that hashes the same fragments "
+        "another one in each. Recorder: the product's own, in one process, fed with units made beforehand; what the "
+        "same process takes without a recorder is subtracted. The floor is a C program that hashes the same fragments "
         "(SHA-256), writes each with one `write()` and syncs as often; it has neither index nor footers nor chains. "
         "From the network to the disk: the whole service, and GStreamer's `rtspsrc` and `splitmuxsink`, with fragments "
         "of the same length but without hashes, syncs and log-in, pull the same cameras over TCP. What `splitmuxsink` "
