@@ -22,6 +22,7 @@ class GopCache:
         self._max_units = max_units
         self._units: list[AccessUnit] = []
         self._size_bytes = 0
+        self._until_ns = 0
 
     @property
     def first(self) -> AccessUnit | None:
@@ -42,15 +43,13 @@ class GopCache:
         if starts:
             self._units = []
             self._size_bytes = 0
-        elif not self._units:
+            self._until_ns = unit.arrived_ns + self._max_ns
+        units = self._units
+        if not units and not starts:
             return
-        self._units.append(unit)
+        units.append(unit)
         self._size_bytes += unit.size_bytes
-        if (
-            self._size_bytes > self._max_bytes
-            or len(self._units) > self._max_units
-            or unit.arrived_ns - self._units[0].arrived_ns > self._max_ns
-        ):
+        if self._size_bytes > self._max_bytes or len(units) > self._max_units or unit.arrived_ns > self._until_ns:
             self.overflows += 1
             self.clear()
 

@@ -13,7 +13,7 @@ from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.media.camera_clock import CameraClock
 from bridge.media.gop_cache import GopCache
 from bridge.media.stream_meter import StreamMeter, StreamStatistics
-from bridge.media.timeline import Timeline
+from bridge.media.timeline import Dated, Timeline
 from bridge.media.wall import WallOffset
 from bridge.wire.payload import complete_track, parameter_sets_of
 
@@ -23,6 +23,10 @@ __all__ = ["Hub", "Run", "StreamStatistics", "Subscriber"]
 
 #: How often our wall clock is compared with the monotonic one.
 _WALL_PERIOD_NS = 1 * NS_PER_S
+
+
+PushUnit = Callable[[int, int, tuple[bytes, ...], bool, bool, MonotonicNs], object]
+"""push(track, media_time, parts, key, damaged, arrived_ns); media_time is the camera's own, unwrapped to 64 bits."""
 
 
 class Subscriber(Protocol):
@@ -45,6 +49,8 @@ class _Line:
 
     track: Track
     video: bool
+    lead: bool
+    date: Callable[[int, int], Dated]
     camera_clock: CameraClock
 
 
@@ -102,11 +108,15 @@ class Hub:
         described = tuple(self._describe(index, track) for index, track in enumerate(tracks))
         now = self._clock.monotonic_ns()
         self._timeline.begin_run(described, now)
-        self._lines = [_Line(track, track.medium is Medium.VIDEO, CameraClock()) for track in described]
+        video = [track.medium is Medium.VIDEO for track in described]
+        self._lead = video.index(True) if True in video else 0
+        self._lines = [
+            _Line(track, video[index], index == self._lead, self._timeline.tracks[index].date, CameraClock())
+            for index, track in enumerate(described)
+        ]
         self.camera_clocks = tuple(line.camera_clock for line in self._lines)
-        self._lead = next((index for index, line in enumerate(self._lines) if line.video), 0)
         # Without its key frame a GOP's rest shows nothing but damage; most cameras begin with one anyway.
-        self._waits_for_key = any(line.video for line in self._lines)
+        self._waits_for_key = True in video
         self._meter.begin_run(now)
         self._run = run = Run(self)
         if described != self.tracks:
@@ -155,36 +165,35 @@ class Hub:
         self, index: int, media_time: int, parts: tuple[bytes, ...], key: bool, damaged: bool, arrived_ns: int
     ) -> None:
         line = self._lines[index]
-        video = line.video
-        if video:
-            if self._waits_for_key:
-                if not key:
-                    self._meter.statistics.undecodable_units += 1
-                    return
+        if line.video:
+            if key:
                 self._waits_for_key = False
-            sets = parameter_sets_of(line.track, parts)
-            if sets is not None:
-                self._learn(index, line, sets)
+                # An SPS takes effect at a key frame only (H.264 7.4.1.2.1), and encoders write the PPS beside it.
+                sets = parameter_sets_of(line.track, parts)
+                if sets is not None:
+                    self._learn(index, line, sets)
+            elif self._waits_for_key:
+                self._meter.statistics.undecodable_units += 1
+                return
         if arrived_ns >= self._wall_due_ns:
             self._wall.measure()
             self._wall_due_ns = arrived_ns + _WALL_PERIOD_NS
-        dated = self._timeline.date(index, media_time, arrived_ns)
+        media_time, captured_ns = line.date(media_time, arrived_ns)
         unit = AccessUnit(
             index,
-            dated.media_time,
-            dated.captured_ns + self._wall.ns,
+            media_time,
+            captured_ns + self._wall.ns,
             arrived_ns,
             # Lost slices of a key frame would stay in every picture behind it: no start for anybody.
             key and not damaged,
             parts,
             damaged,
         )
-        lead = index == self._lead
-        starts = lead and unit.key
+        starts = line.lead and unit.key
         self._cache.push(unit, starts=starts)
-        if starts and video:
+        if starts and line.video:
             self._latest_key = unit
-        self._meter.count(unit, lead)
+        self._meter.count(unit, line.lead)
         subscribers = self._subscribers
         for subscriber in subscribers:
             # Those before may have let it go.
@@ -224,16 +233,14 @@ class Run:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._push = hub._push  # noqa: SLF001 - the hub's other half
+        #: An access unit; a method of the hub, as one in between would be called for every picture for nothing.
+        self.push: PushUnit = hub._push  # noqa: SLF001 - the hub's other half
         self._ended = False
 
-    def push(
+    def _refuse(
         self, track: int, media_time: int, parts: tuple[bytes, ...], key: bool, damaged: bool, arrived_ns: MonotonicNs
     ) -> None:
-        """An access unit; media_time is the camera's own, unwrapped to 64 bits."""
-        if self._ended:
-            raise LocalProtocolError(f"a unit for {self._hub.name} after the end of its run")
-        self._push(track, media_time, parts, key, damaged, arrived_ns)
+        raise LocalProtocolError(f"a unit for {self._hub.name} after the end of its run")
 
     def report(self, track: int, ntp_utc_ns: int, media_time: int, arrived_ns: MonotonicNs) -> None:
         """The camera's sender report: what it claims the wall time of `media_time` is."""
@@ -244,4 +251,5 @@ class Run:
         """The connection is gone; the hub keeps its timeline and subscribers."""
         if not self._ended:
             self._ended = True
+            self.push = self._refuse
             self._hub._end(self)  # noqa: SLF001 - the hub's other half

@@ -7,7 +7,6 @@ Pure: arrival times are arguments. RTP times come unwrapped, as `dialogue/rtp_re
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from bridge.base.media import Medium, Track
 from bridge.base.time import NS_PER_S, ns_to_ticks, ticks_to_ns
@@ -28,12 +27,8 @@ MAX_REORDERED = 16
 REORDER_LEARN_UNITS = 64
 
 
-class Dated(NamedTuple):
-    """A unit's place: on the hub's time line in ticks, and when it was captured on our monotonic clock."""
-
-    media_time: int
-    captured_ns: int
-
+Dated = tuple[int, int]
+"""A unit's place: on the hub's time line in ticks, and when it was captured on our monotonic clock, in nanoseconds."""
 
 Position = Callable[[int], int]
 """An arrival -> where it falls on the stream's time line, in nanoseconds."""
@@ -42,10 +37,16 @@ Position = Callable[[int], int]
 class TrackTimeline:
     """One track's clock. It outlives runs: positions never go back, but for B-frames within a run."""
 
-    def __init__(self, clock_rate: int, *, may_reorder: bool) -> None:
-        """may_reorder: presentation order may differ from arrival order (video)."""
+    def __init__(self, clock_rate: int, position_ns: Position, *, may_reorder: bool) -> None:
+        """
+        position_ns: where on the stream's time line an arrival falls, should the track have to start anew there
+        may_reorder: presentation order may differ from arrival order (video)
+        """
         self.clock_rate = clock_rate
         self.discontinuities = 0
+        self._position_ns = position_ns
+        self._tick_ns = NS_PER_S // clock_rate
+        self._least_ns = 0
         self._may_reorder = may_reorder
         self._anchored = False
         self._last: Dated | None = None
@@ -74,39 +75,36 @@ class TrackTimeline:
         """When `raw` was captured, as the line says; None before the first unit of a run."""
         return self._base_ns + ticks_to_ns(raw - self._origin_raw, self.clock_rate) if self._anchored else None
 
-    def date(self, raw: int, arrived_ns: int, position_ns: Position) -> Dated:
-        """The place of a unit.
-
-        raw:         the camera's RTP time, unwrapped
-        position_ns: where on the stream's time line an arrival falls, should the track have to start anew there
-        """
+    def date(self, raw: int, arrived_ns: int) -> Dated:
+        """The place of a unit. raw: the camera's RTP time, unwrapped."""
         if not self._anchored:
-            return self._anchor(raw, arrived_ns, position_ns)
+            return self._anchor(raw, arrived_ns)
         self._units_in_run += 1
         if raw <= self._max_raw:
-            return self._date_step_back(raw, arrived_ns, position_ns)
+            return self._date_step_back(raw, arrived_ns)
         self._below = 0
-        captured_ns = self._base_ns + ticks_to_ns(raw - self._origin_raw, self.clock_rate)
+        ticks = raw - self._origin_raw
+        captured_ns = self._base_ns + ticks_to_ns(ticks, self.clock_rate)
         error_ns = arrived_ns - captured_ns
         if error_ns < -MAX_ERROR_NS or (error_ns > MAX_ERROR_NS and not self._stalled(error_ns, arrived_ns)):
             self.discontinuities += 1
-            return self._anchor(raw, arrived_ns, position_ns)
+            return self._anchor(raw, arrived_ns)
         if error_ns <= MAX_ERROR_NS:
             self._late_since_ns = None
             if error_ns > 0:
                 error_ns = min(error_ns, (arrived_ns - self._arrived_ns) * CREEP_PPM // 1_000_000)
             self._base_ns += error_ns
             captured_ns += error_ns
-        last = self._last
-        if last is not None:
-            # A pull of the line may exceed a frame's time; captures still follow each other.
-            captured_ns = max(captured_ns, last.captured_ns + NS_PER_S // self.clock_rate)
+        # A pull of the line may exceed a frame's time; captures still follow each other.
+        if captured_ns < self._least_ns:
+            captured_ns = self._least_ns
         self._max_raw = raw
         self._arrived_ns = arrived_ns
-        self._last = Dated(self._origin_media + raw - self._origin_raw, captured_ns)
-        return self._last
+        self._least_ns = captured_ns + self._tick_ns
+        self._last = dated = self._origin_media + ticks, captured_ns
+        return dated
 
-    def _date_step_back(self, raw: int, arrived_ns: int, position_ns: Position) -> Dated:
+    def _date_step_back(self, raw: int, arrived_ns: int) -> Dated:
         """A B-frame, or a clock that stands or was set back."""
         learning = self._units_in_run <= REORDER_LEARN_UNITS
         back_ns = ticks_to_ns(self._max_raw - raw, self.clock_rate)
@@ -116,10 +114,10 @@ class TrackTimeline:
                 self._reorders = True
                 self._arrived_ns = arrived_ns
                 captured_ns = self._base_ns + ticks_to_ns(raw - self._origin_raw, self.clock_rate)
-                return Dated(self._origin_media + raw - self._origin_raw, captured_ns)
+                return self._origin_media + raw - self._origin_raw, captured_ns
             self._reorders = False
         self.discontinuities += 1
-        return self._anchor(raw, arrived_ns, position_ns)
+        return self._anchor(raw, arrived_ns)
 
     def _stalled(self, error_ns: int, arrived_ns: int) -> bool:
         """Whether a silence explains that units come so late; believed for STALL_GRACE_NS, then it was the clock."""
@@ -131,21 +129,21 @@ class TrackTimeline:
             self._late_since_ns = arrived_ns
         return arrived_ns - self._late_since_ns <= STALL_GRACE_NS
 
-    def _anchor(self, raw: int, arrived_ns: int, position_ns: Position) -> Dated:
+    def _anchor(self, raw: int, arrived_ns: int) -> Dated:
         """Starts anew: captured when it arrived, placed there, but never at or before what was placed already."""
-        media_time = max(0, ns_to_ticks(position_ns(arrived_ns), self.clock_rate))
-        captured_ns = arrived_ns
+        media_time = max(0, ns_to_ticks(self._position_ns(arrived_ns), self.clock_rate))
+        captured_ns = max(arrived_ns, self._least_ns)
         if self._last is not None:
-            media_time = max(media_time, self._last.media_time + 1)
-            captured_ns = max(captured_ns, self._last.captured_ns + NS_PER_S // self.clock_rate)
+            media_time = max(media_time, self._last[0] + 1)
         self._anchored = True
         self._origin_raw = self._max_raw = raw
         self._origin_media = media_time
         self._base_ns = self._arrived_ns = arrived_ns
         self._late_since_ns = None
         self._below = 0
-        self._last = Dated(media_time, captured_ns)
-        return self._last
+        self._least_ns = captured_ns + self._tick_ns
+        self._last = dated = media_time, captured_ns
+        return dated
 
 
 class Timeline:
@@ -168,29 +166,26 @@ class Timeline:
             self._epoch_ns = now_ns
         elif (last := self._leading()) is not None:
             # Should the leading track be another one from now on, the epoch hands its place over.
-            self._epoch_ns = last[1].captured_ns - ticks_to_ns(last[1].media_time, last[0].clock_rate)
+            leading, (media_time, captured_ns) = last
+            self._epoch_ns = captured_ns - ticks_to_ns(media_time, leading.clock_rate)
         before = dict(enumerate(zip(self._described, self.tracks, strict=True)))
         lines = []
         for index, track in enumerate(tracks):
             described, line = before.get(index, (None, None))
             if described is None or line is None or not _same_clock(described, track):
-                line = TrackTimeline(track.clock_rate, may_reorder=track.medium is Medium.VIDEO)
+                line = TrackTimeline(track.clock_rate, self._position_ns, may_reorder=track.medium is Medium.VIDEO)
             line.begin_run()
             lines.append(line)
         self.tracks = tuple(lines)
         self._described = tuple(tracks)
         self._lead = next((index for index, track in enumerate(tracks) if track.medium is Medium.VIDEO), 0)
 
-    def date(self, track: int, raw: int, arrived_ns: int) -> Dated:
-        """The place of a unit of track number `track`; see `TrackTimeline.date`."""
-        return self.tracks[track].date(raw, arrived_ns, self._position_ns)
-
     def _position_ns(self, arrived_ns: int) -> int:
         leading = self._leading()
         if leading is None:
             return arrived_ns - (self._epoch_ns or 0)
-        line, last = leading
-        return ticks_to_ns(last.media_time, line.clock_rate) + arrived_ns - last.captured_ns
+        line, (media_time, captured_ns) = leading
+        return ticks_to_ns(media_time, line.clock_rate) + arrived_ns - captured_ns
 
     def _leading(self) -> tuple[TrackTimeline, Dated] | None:
         """The leading track and its latest position; while it has none the first that has one stands in."""

@@ -1,5 +1,6 @@
 import random
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -21,8 +22,17 @@ def started(*tracks, now_ns=0):
     return timeline
 
 
+class Place(NamedTuple):
+    media_time: int
+    captured_ns: int
+
+
+def date(timeline, track, raw, arrived_ns):
+    return Place(*timeline.tracks[track].date(raw, arrived_ns))
+
+
 def feed(timeline, units, track=0):
-    return [timeline.date(track, raw, arrived_ns) for raw, arrived_ns in units]
+    return [date(timeline, track, raw, arrived_ns) for raw, arrived_ns in units]
 
 
 def rises(dated):
@@ -37,7 +47,7 @@ def test_drift_is_followed_and_jitter_taken_out(ppm):
     for number in range(25 * 1800):
         true_ns = number * FRAME_NS * (1_000_000 + ppm) // 1_000_000
         jitter_ns = chance.choice([0, 1, 2, 5, 30, 200]) * NS_PER_MS
-        dated = timeline.date(0, number * FRAME, true_ns + jitter_ns)
+        dated = date(timeline, 0, number * FRAME, true_ns + jitter_ns)
         if number > 250:
             errors.append(dated.captured_ns - true_ns)
     assert timeline.discontinuities == 0
@@ -133,11 +143,11 @@ def test_audio_never_goes_back():
 def test_a_reconnect_goes_on_by_the_time_that_passed_and_tracks_stay_in_step():
     timeline = started(VIDEO, AUDIO)
     for n in range(100):
-        video = timeline.date(0, 5_000 + FRAME * n, n * FRAME_NS)
-        audio = timeline.date(1, 99_000 + 320 * n, n * FRAME_NS)
+        video = date(timeline, 0, 5_000 + FRAME * n, n * FRAME_NS)
+        audio = date(timeline, 1, 99_000 + 320 * n, n * FRAME_NS)
     timeline.begin_run((VIDEO, AUDIO), 110 * FRAME_NS)
-    after = timeline.date(0, 2**31, 124 * FRAME_NS)
-    heard = timeline.date(1, 7, 124 * FRAME_NS)
+    after = date(timeline, 0, 2**31, 124 * FRAME_NS)
+    heard = date(timeline, 1, 7, 124 * FRAME_NS)
     assert after.media_time - video.media_time == 25 * FRAME
     assert heard.media_time - audio.media_time == 25 * 320
     assert abs(after.media_time / 90_000 - heard.media_time / 8000) < 0.001
@@ -147,7 +157,7 @@ def test_a_track_that_is_another_one_now_begins_where_the_stream_is():
     timeline = started(VIDEO, AUDIO)
     last = feed(timeline, [(FRAME * n, n * FRAME_NS) for n in range(100)])[-1]
     timeline.begin_run((Track(Codec.AAC, 48_000),), 100 * FRAME_NS)
-    dated = timeline.date(0, 123, 100 * FRAME_NS)
+    dated = date(timeline, 0, 123, 100 * FRAME_NS)
     assert dated.media_time / 48_000 == pytest.approx((last.media_time + FRAME) / 90_000)
 
 
@@ -166,7 +176,7 @@ def test_whatever_a_clock_does_audio_rises_and_never_is_far_in_the_future(steps)
         arrived_ns += elapsed_ns
         if reconnect:
             timeline.begin_run((AUDIO,), arrived_ns)
-        dated = timeline.date(0, raw, arrived_ns)
+        dated = date(timeline, 0, raw, arrived_ns)
         if last is not None:
             assert dated.media_time > last.media_time
             assert dated.captured_ns > last.captured_ns
