@@ -12,7 +12,7 @@ A unit ends by the marker bit or by the next timestamp, whichever comes first. T
 
 import abc
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 #: sink(timestamp, parts, key, damaged); timestamp: 32 bits as in the RTP header
 UnitSink = Callable[[int, tuple[bytes, ...], bool, bool], object]
@@ -47,6 +47,21 @@ def without_start_codes(data: bytes) -> list[bytes]:
     return [nal for nal in (piece.rstrip(b"\0") for piece in data.split(START_CODE)) if nal]
 
 
+#: What a NAL unit means to its access unit, as bits: it is (a slice of) a picture, one that decoding may start at, the
+#: first where it stands at all.
+_PICTURE, _RANDOM_ACCESS, _START = 1, 2, 4
+
+
+def roles(
+    kinds: Sequence[int], *, pictures: Container[int], random_access: Container[int], starts: Container[int]
+) -> bytes:
+    """The roles of the NAL unit types `kinds`."""
+    return bytes(
+        _PICTURE * (kind in pictures) | _RANDOM_ACCESS * (kind in random_access) | _START * (kind in starts)
+        for kind in kinds
+    )
+
+
 class NalUnitDepacketizer(abc.ABC):
     """The part of a depacketiser that collects NAL units; subclasses bring `push` and the tables of their codec.
 
@@ -54,9 +69,8 @@ class NalUnitDepacketizer(abc.ABC):
     it is then marked damaged.
     """
 
-    #: By NAL unit type: whether it is (a slice of) a picture, and whether it can only be the first of an access unit.
-    _IS_PICTURE: bytes
-    _IS_START: bytes
+    #: By NAL unit type: what it means to the unit, as made by `roles`.
+    _ROLES: bytes
     _NAL_HEADER_BYTES: int
     FRAGMENT_HEADER_BYTES: int
 
@@ -92,7 +106,7 @@ class NalUnitDepacketizer(abc.ABC):
         self.fragments_room = 0
         self.middle = 0
         self.room_bytes = max_unit_bytes
-        self._has_picture = False
+        self._roles = 0  # of all its NAL units together
         self._starts_clean = False
         self._oversized = False
         self._damaged = False
@@ -109,7 +123,7 @@ class NalUnitDepacketizer(abc.ABC):
     @property
     def awaits_timestamp(self) -> bool:
         """Whether the open unit holds whole NAL units only and, as far as we know this camera, no marker ends it."""
-        if not self._has_picture or self.fragments is not None:
+        if not self._roles & _PICTURE or self.fragments is not None:
             return False
         return self.marker_policy is MarkerPolicy.IGNORE or (
             self._markers == 0 and self._unmarked_units >= MISSING_MARKERS_PROVE
@@ -140,7 +154,7 @@ class NalUnitDepacketizer(abc.ABC):
         elif timestamp != self._timestamp:
             if self.fragments is not None:
                 self._drop_fragments()
-            if self._has_picture or self._damaged or not self._parts:
+            if self._roles & _PICTURE or self._damaged or not self._parts:
                 self._unmarked_units += 1
                 self._close()
                 self._gap_before |= gap
@@ -149,20 +163,22 @@ class NalUnitDepacketizer(abc.ABC):
 
     def _add(self, nal: bytes, kind: int) -> None:
         """A whole NAL unit of the open access unit."""
-        if self._IS_START[kind] and START_CODE in nal:
+        role = self._ROLES[kind]
+        if role & _START and START_CODE in nal:
             # Some encoders hand their whole Annex B buffer to the packetiser as one NAL unit; it begins with these.
             for piece in without_start_codes(nal):
                 self._add_known(piece)
             return
         self.room_bytes -= len(nal)
-        if self.room_bytes < 0 or len(self._parts) >= self._max_unit_parts:
+        parts, before = self._parts, self._roles
+        if self.room_bytes < 0 or len(parts) >= self._max_unit_parts:
             self._overflow()
             return
-        if not self._parts:
-            self._starts_clean = self._IS_START[kind] == 1
-        self._parts.append(nal)
-        if not self._has_picture and self._IS_PICTURE[kind]:
-            self._has_picture = True
+        if not parts:
+            self._starts_clean = role & _START != 0
+        parts.append(nal)
+        self._roles = before | role
+        if role & _PICTURE and not before & _PICTURE:
             at = self._NAL_HEADER_BYTES
             if self._timestamp == self._ended_by_marker and nal[at : at + 1] < b"\x80":
                 self._on_early_marker()
@@ -183,11 +199,11 @@ class NalUnitDepacketizer(abc.ABC):
         self._oversized = self._damaged = True
         self._parts.clear()
         self.fragments = None
-        self._has_picture = False
+        self._roles = 0
         self.room_bytes = -1
 
     def _on_marker(self) -> None:
-        if self.fragments is not None or (self._parts and not self._has_picture):
+        if self.fragments is not None or (self._parts and not self._roles & _PICTURE):
             return
         self._markers += 1
         if self.marker_policy is MarkerPolicy.TRUST:
@@ -197,13 +213,14 @@ class NalUnitDepacketizer(abc.ABC):
     def _close(self) -> None:
         """The open unit goes to the sink; the next packet begins another."""
         parts = tuple(self._parts)
-        key = self._is_random_access(parts)
+        key = self._roles & _RANDOM_ACCESS != 0
         # What was lost before a unit that can be decoded by itself and begins with a parameter set or a delimiter was
         # not part of it. Any other unit after a gap may lack its first slices or the pictures that it refers to.
         damaged = self._damaged or (self._gap_before and not (key and self._starts_clean))
         self._parts.clear()
         self.room_bytes = self._max_unit_bytes
-        self._in_unit = self._has_picture = self._starts_clean = self._oversized = False
+        self._roles = 0
+        self._in_unit = self._starts_clean = self._oversized = False
         self._expected = -1
         # A unit of which nothing is left is a gap before the next one.
         self._gap_before = damaged and not parts
@@ -215,8 +232,3 @@ class NalUnitDepacketizer(abc.ABC):
     @abc.abstractmethod
     def _add_known(self, nal: bytes) -> None:
         """A NAL unit, if it is of a type that the codec defines."""
-
-    @staticmethod
-    @abc.abstractmethod
-    def _is_random_access(parts: Sequence[bytes]) -> bool:
-        """Whether decoding may start at this access unit."""

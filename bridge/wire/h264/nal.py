@@ -65,22 +65,13 @@ class Sps:
     bit_depth_chroma: int = 8
 
 
-# By the first byte of a NAL unit.
-_IS_IDR = bytes(byte & 0x1F == NalType.SLICE_IDR for byte in range(256))
+#: By the first byte of a NAL unit.
 _IS_PARAMETER_SET = bytes(byte & 0x1F in (NalType.SPS, NalType.PPS) for byte in range(256))
 
 
 def nal_type(nal: bytes) -> int:
     """nal_unit_type; -1 of nothing."""
     return nal[0] & 0x1F if nal else -1
-
-
-def is_random_access(parts: Sequence[bytes]) -> bool:
-    """Whether decoding may start at this access unit: it holds a slice of an IDR picture."""
-    for part in parts:  # noqa: SIM110 - asked of every picture: a generator costs four times as much
-        if _IS_IDR[part[0]]:
-            return True
-    return False
 
 
 def parameter_sets(parts: Sequence[bytes]) -> tuple[bytes, ...] | None:

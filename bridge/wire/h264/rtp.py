@@ -6,7 +6,7 @@ its payloads are counted in `refused_payloads` and their unit is damaged. Made: 
 
 from collections.abc import Sequence
 
-from bridge.wire.access_units import NalUnitDepacketizer, without_start_codes
+from bridge.wire.access_units import NalUnitDepacketizer, roles, without_start_codes
 from bridge.wire.h264 import nal as h264
 from bridge.wire.h264.nal import NalType
 
@@ -30,12 +30,9 @@ _PICTURES = (
 class Depacketizer(NalUnitDepacketizer):
     """RTP payloads of one H.264 track, in order -> access units; see `NalUnitDepacketizer` for its arguments."""
 
-    _IS_PICTURE = bytes(kind in _PICTURES for kind in range(32))
-    _IS_START = bytes(kind in (NalType.SPS, NalType.AUD) for kind in range(32))
+    _ROLES = roles(range(32), pictures=_PICTURES, random_access=(NalType.SLICE_IDR,), starts=(NalType.SPS, NalType.AUD))
     _NAL_HEADER_BYTES = h264.HEADER_BYTES
     FRAGMENT_HEADER_BYTES = 2
-
-    _is_random_access = staticmethod(h264.is_random_access)
 
     def push(self, packet: memoryview, start: int, end: int, timestamp: int, marker: bool) -> None:
         """The payload packet[start:end], which must be the next in sequence unless `lost` was called before."""
@@ -43,7 +40,7 @@ class Depacketizer(NalUnitDepacketizer):
             self._turn(timestamp)
         if end - start < 2:
             self._push_short(packet, start, end)
-        elif packet[start] & 0x1F == _FU_A:
+        elif (kind := packet[start] & 0x1F) == _FU_A:
             # Nearly every packet of a camera comes this way.
             header = packet[start + 1]
             if header & _FU_START:
@@ -67,10 +64,12 @@ class Depacketizer(NalUnitDepacketizer):
         else:
             if self.fragments is not None:
                 self._drop_fragments()
-            if packet[start] & 0x1F == _STAP_A:
+            if 0 < kind <= h264.LAST_TYPE:
+                self._add(bytes(packet[start:end]), kind)
+            elif kind == _STAP_A:
                 self._push_aggregate(packet, start + 1, end)
             else:
-                self._push_single(bytes(packet[start:end]))
+                self._push_other(bytes(packet[start:end]))
         if marker:
             self._on_marker()
 
@@ -81,7 +80,8 @@ class Depacketizer(NalUnitDepacketizer):
                 self._drop_fragments()
             self._add_known(bytes(packet[start:end]))
 
-    def _push_single(self, nal: bytes) -> None:
+    def _push_other(self, nal: bytes) -> None:
+        """A payload of type 0, as a start code begins, or of one that is not taken."""
         if nal.startswith((b"\0\0\0\1", b"\0\0\1")):
             # Cameras that forget to take the start code off.
             for piece in without_start_codes(nal):

@@ -33,7 +33,8 @@ FIRST_NON_VCL_TYPE = 32
 #: The last type that H.265 itself defines room for; RTP takes 48-50 (RFC 7798 4.4), above nobody.
 LAST_TYPE = 47
 
-_RANDOM_ACCESS = range(NalType.BLA_W_LP, NalType.CRA + 1)
+#: Types of pictures that decoding may start at: BLA, IDR and CRA (3.62).
+RANDOM_ACCESS = range(NalType.BLA_W_LP, NalType.CRA + 1)
 _PARAMETER_SETS = frozenset({NalType.VPS, NalType.SPS, NalType.PPS})
 
 _MAX_SIDE = 1 << 16
@@ -73,22 +74,13 @@ class Sps:
     profile_tier_level: bytes
 
 
-# By the first byte of a NAL unit.
-_IS_IRAP = bytes(byte >> 1 & 0x3F in _RANDOM_ACCESS for byte in range(256))
+#: By the first byte of a NAL unit.
 _IS_PARAMETER_SET = bytes(byte >> 1 & 0x3F in _PARAMETER_SETS for byte in range(256))
 
 
 def nal_type(nal: bytes) -> int:
     """nal_unit_type; -1 of nothing."""
     return nal[0] >> 1 & 0x3F if nal else -1
-
-
-def is_random_access(parts: Sequence[bytes]) -> bool:
-    """Whether decoding may start at this access unit: it holds a slice of a BLA, IDR or CRA picture (3.62)."""
-    for part in parts:  # noqa: SIM110 - asked of every picture: a generator costs four times as much
-        if _IS_IRAP[part[0]]:
-            return True
-    return False
 
 
 def parameter_sets(parts: Sequence[bytes]) -> tuple[bytes, ...] | None:

@@ -7,7 +7,7 @@ tracks that announce more are refused in `wire/payload`). PACI is refused: its p
 
 from collections.abc import Sequence
 
-from bridge.wire.access_units import NalUnitDepacketizer, without_start_codes
+from bridge.wire.access_units import NalUnitDepacketizer, roles, without_start_codes
 from bridge.wire.h265 import nal as h265
 from bridge.wire.h265.nal import NalType
 
@@ -20,12 +20,14 @@ _FU_END = 0x40
 class Depacketizer(NalUnitDepacketizer):
     """RTP payloads of one H.265 track, in order -> access units; see `NalUnitDepacketizer` for its arguments."""
 
-    _IS_PICTURE = bytes(kind < h265.FIRST_NON_VCL_TYPE for kind in range(64))
-    _IS_START = bytes(kind in (NalType.VPS, NalType.SPS, NalType.AUD) for kind in range(64))
+    _ROLES = roles(
+        range(64),
+        pictures=range(h265.FIRST_NON_VCL_TYPE),
+        random_access=h265.RANDOM_ACCESS,
+        starts=(NalType.VPS, NalType.SPS, NalType.AUD),
+    )
     _NAL_HEADER_BYTES = h265.HEADER_BYTES
     FRAGMENT_HEADER_BYTES = 3
-
-    _is_random_access = staticmethod(h265.is_random_access)
 
     def push(self, packet: memoryview, start: int, end: int, timestamp: int, marker: bool) -> None:
         """The payload packet[start:end], which must be the next in sequence unless `lost` was called before."""
@@ -33,7 +35,7 @@ class Depacketizer(NalUnitDepacketizer):
             self._turn(timestamp)
         if end - start < 3:
             self._push_short(packet, start, end)
-        elif packet[start] & 0x7E == _FU << 1:
+        elif (kind := packet[start] >> 1 & 0x3F) == _FU:
             # Nearly every packet of a camera comes this way.
             header = packet[start + 2]
             if header & _FU_START:
@@ -57,10 +59,12 @@ class Depacketizer(NalUnitDepacketizer):
         else:
             if self.fragments is not None:
                 self._drop_fragments()
-            if packet[start] & 0x7E == _AP << 1:
+            if 0 < kind <= h265.LAST_TYPE:
+                self._add(bytes(packet[start:end]), kind)
+            elif kind == _AP:
                 self._push_aggregate(packet, start + 2, end)
             else:
-                self._push_single(bytes(packet[start:end]))
+                self._push_other(bytes(packet[start:end]))
         if marker:
             self._on_marker()
 
@@ -71,7 +75,8 @@ class Depacketizer(NalUnitDepacketizer):
                 self._drop_fragments()
             self._add_known(bytes(packet[start:end]))
 
-    def _push_single(self, nal: bytes) -> None:
+    def _push_other(self, nal: bytes) -> None:
+        """A payload of type 0, as a start code begins, or of one that is not taken."""
         if nal.startswith((b"\0\0\0\1", b"\0\0\1")):
             # Cameras that forget to take the start code off. No NAL unit begins so: nuh_temporal_id_plus1 is not 0.
             for piece in without_start_codes(nal):
