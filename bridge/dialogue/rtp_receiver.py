@@ -120,7 +120,8 @@ class RtpReceiver:
         self._early: dict[int, _EarlyPacket] = {}
 
         self._timestamp = -1
-        self._frame_ticks = int(self._clock_rate / (track.frame_rate or 10))
+        self._timestamp_before = -1
+        self._announced_ticks = int(self._clock_rate / (track.frame_rate or 10))
         self._media_time: int | None = None
         self._arrived_ns = MonotonicNs(0)
         self._arrived_before_ns = MonotonicNs(0)
@@ -148,7 +149,13 @@ class RtpReceiver:
                 or length < rtp.HEADER_BYTES
             ):
                 break
-            self._take(frames, at + _START, end, timestamp, marker_type > 0x7F, sequence, now)
+            # As `_take` does, without its call.
+            self._next_sequence = sequence + 1 & 0xFFFF
+            self.statistics.packets += 1
+            if timestamp != self._timestamp:
+                self._on_timestamp(timestamp, now)
+            self._arrived_ns = now
+            self._depacketize(frames, at + _START, end, timestamp, marker_type > 0x7F)
             if nal_units is not None and nal_units.fragments is not None and length >= _LEAST_FRAGMENT_BYTES:
                 at = self._take_fragments(nal_units, nal_units.fragments, frames, at, end)
             else:
@@ -188,7 +195,6 @@ class RtpReceiver:
         self._next_sequence = wanted
         nal_units.fragments_room -= taken * octets
         self.statistics.packets += taken
-        self.statistics.octets += taken * octets
         return at + taken * size
 
     def push(self, packet: memoryview, now: MonotonicNs) -> None:
@@ -243,9 +249,7 @@ class RtpReceiver:
     ) -> None:
         """The next packet of the source in sequence."""
         self._next_sequence = sequence + 1 & 0xFFFF
-        statistics = self.statistics
-        statistics.packets += 1
-        statistics.octets += end - start
+        self.statistics.packets += 1
         if timestamp != self._timestamp:
             self._on_timestamp(timestamp, arrived_ns)
         self._arrived_ns = arrived_ns
@@ -253,9 +257,7 @@ class RtpReceiver:
 
     def _on_timestamp(self, timestamp: int, arrived_ns: MonotonicNs) -> None:
         self.statistics.on_timestamp(timestamp, arrived_ns)
-        if self._timestamp >= 0:
-            self._frame_ticks = abs(rtp.difference(timestamp, self._timestamp, rtp.TIMESTAMP_BITS))
-        self._timestamp = timestamp
+        self._timestamp_before, self._timestamp = self._timestamp, timestamp
         self._arrived_before_ns = self._arrived_ns
 
     def _deliver(self, timestamp: int, parts: tuple[bytes, ...], key: bool, damaged: bool) -> None:
@@ -399,7 +401,10 @@ class RtpReceiver:
 
     def _silence_deadline(self) -> MonotonicNs:
         """A picture that no marker ends is over two frame intervals after its latest packet."""
-        interval_ns = ticks_to_ns(self._frame_ticks, self._clock_rate)
+        ticks = self._announced_ticks
+        if self._timestamp_before >= 0:
+            ticks = abs(rtp.difference(self._timestamp, self._timestamp_before, rtp.TIMESTAMP_BITS))
+        interval_ns = ticks_to_ns(ticks, self._clock_rate)
         return MonotonicNs(self._arrived_ns + 2 * max(_MIN_INTERVAL_NS, min(interval_ns, _MAX_INTERVAL_NS)))
 
     def end(self) -> None:

@@ -8,16 +8,15 @@ from bridge.wire.rtp import TIMESTAMP_BITS, difference
 class ReceptionStatistics:
     """Of one source, from its first packet to the change to another. Plain numbers, for metrics to read.
 
-    ssrc:            -1 before the first packet
-    packets, octets: taken in sequence; octets of payload
-    skipped:         sequence numbers given up
-    late:            duplicates, and packets that came after they were given up
+    ssrc:    -1 before the first packet
+    packets: taken in sequence
+    skipped: sequence numbers given up
+    late:    duplicates, and packets that came after they were given up
     """
 
     def __init__(self, clock_rate: int, ssrc: int = -1, first_sequence: int = 0) -> None:
         self.ssrc = ssrc
         self.packets = 0
-        self.octets = 0
         self.skipped = 0
         self.late = 0
         self._first = first_sequence
