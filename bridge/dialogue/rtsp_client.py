@@ -153,7 +153,7 @@ class RtspClient:
         return self._take_events()
 
     def media_arrived(self, now: MonotonicNs) -> None:
-        """An access unit of the main medium came: the camera lives. Cheap enough for every one of them."""
+        """The latest access unit of the main medium came then: the camera lives. To be told before `on_timeout`."""
         self._media_deadline = MonotonicNs(now + self._policy.media_timeout_ns)
 
     def next_timeout(self) -> MonotonicNs | None:

@@ -120,14 +120,14 @@ class AiortspDriver:
         clock = self._errand.clock
         period_ns = min(session.session_keepalive // 2, _KEEPALIVE_MOST_S) * NS_PER_S
         keepalive_at = clock.monotonic_ns() + period_ns
-        receiver.media_at = clock.monotonic_ns()
+        began = clock.monotonic_ns()
         # Python 3.11's wait_for, under every request, can swallow the cancellation (fixed in 3.12): so look as well.
         while not self._stopped:
             await asyncio.wait((connection.result,), timeout=_TICK_S)
             now = clock.monotonic_ns()
             if connection.result.done() or not connection.running:
                 return Failed(DownReason.CLOSED, "closed: the camera closed the connection")
-            if now - receiver.media_at >= _MEDIA_TIMEOUT_NS:
+            if now - max(began, receiver.media_at) >= _MEDIA_TIMEOUT_NS:
                 return Failed(DownReason.NO_VIDEO, f"no video: no picture came for {_MEDIA_TIMEOUT_NS // NS_PER_S} s")
             if now >= keepalive_at:
                 await session.keep_alive()
@@ -139,16 +139,14 @@ class _Receiver(RTPTransportClient):  # type: ignore[misc]  # aiortsp ships no t
     """Where packets go instead of into a queue."""
 
     def __init__(self, errand: Errand, ready: ReadyTrack, on_up: Callable[[], object]) -> None:
-        self.media_at = errand.clock.monotonic_ns()
         self._clock = errand.clock
         self._statistics = errand.statistics
-        self._on_up: Callable[[], object] | None = on_up
         self._reception = Reception(
             (ready,),
             errand.hub,
             errand.statistics,
             errand.log,
-            on_media=self._on_media,
+            on_up=on_up,
             ssrc=errand.random.getrandbits(32),
             reorder=ready.channels is None,
         )
@@ -169,11 +167,10 @@ class _Receiver(RTPTransportClient):  # type: ignore[misc]  # aiortsp ships no t
         self._reception.on_rtcp(0, data, self._clock.monotonic_ns())
         self._reception.count()
 
-    def _on_media(self, arrived_ns: MonotonicNs) -> None:
-        self.media_at = arrived_ns
-        if self._on_up is not None:
-            on_up, self._on_up = self._on_up, None
-            on_up()
+    @property
+    def media_at(self) -> MonotonicNs:
+        """When the latest access unit came; 0 before the first."""
+        return self._reception.media_at or MonotonicNs(0)
 
     def end(self) -> None:
         """The connection is over."""

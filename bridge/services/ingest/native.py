@@ -166,7 +166,7 @@ class CameraConnection(Protocol):
         self._client = client
         self._source_check = source_check
         self._on_end = on_end
-        self._on_up: Callable[[], object] | None = None
+        self._on_up: Callable[[], object] = lambda: None
         self._reader = Reader(self._on_message, self._on_frame, CLIENT_LIMITS, take_run=self._take_run)
         self._ways: list[Callable[[memoryview, MonotonicNs], object]] = [_ignore] * 256
         self._runs: dict[int, Callable[[memoryview, int, MonotonicNs], int]] = {}
@@ -232,12 +232,6 @@ class CameraConnection(Protocol):
     def _on_message(self, message: Request | Response) -> None:
         self._perform(self._client.on_message(message, self._now))
 
-    def _on_media(self, arrived_ns: MonotonicNs) -> None:
-        self._client.media_arrived(arrived_ns)
-        if self._on_up is not None:
-            on_up, self._on_up = self._on_up, None
-            on_up()
-
     # The dialogue's events
 
     def _perform(self, events: list[Event]) -> None:
@@ -280,7 +274,7 @@ class CameraConnection(Protocol):
             errand.hub,
             errand.statistics,
             errand.log,
-            on_media=self._on_media,
+            on_up=self._on_up,
             ssrc=errand.random.getrandbits(32),
             reorder=over_udp,
         )
@@ -344,6 +338,8 @@ class CameraConnection(Protocol):
 
     def _on_timer(self) -> None:
         self._timer = None
+        if self._reception is not None and self._reception.media_at is not None:
+            self._client.media_arrived(self._reception.media_at)
         self._perform(self._client.on_timeout(self._read_clock()))
 
     def _arm_gap(self) -> None:

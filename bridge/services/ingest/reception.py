@@ -52,7 +52,7 @@ class _Counted:
 class Reception:
     """See the module. `end` must be called once.
 
-    on_media: called with the arrival time of every access unit of the main medium (video, else the first track)
+    on_up: called once, after the first access unit of the main medium (video, else the first track)
     ssrc:     ours, for reports
     """
 
@@ -63,7 +63,7 @@ class Reception:
         statistics: IngestStatistics,
         log: FilteringBoundLogger,
         *,
-        on_media: Callable[[MonotonicNs], object],
+        on_up: Callable[[], object],
         ssrc: int,
         reorder: bool,
     ) -> None:
@@ -72,7 +72,9 @@ class Reception:
         self._statistics = statistics
         self._log = log
         self._ssrc = ssrc
-        self._on_media = on_media
+        #: When the latest access unit of the main medium came.
+        self.media_at: MonotonicNs | None = None
+        self._on_up = on_up
         self._run = hub.begin_run(self._tracks)
         media = [track.medium for track in self._tracks]
         self._main = media.index(Medium.VIDEO) if Medium.VIDEO in media else 0
@@ -93,7 +95,9 @@ class Reception:
         self, media_time: int, parts: tuple[bytes, ...], key: bool, damaged: bool, arrived_ns: MonotonicNs
     ) -> None:
         self._run.push(self._main, media_time, parts, key, damaged, arrived_ns)
-        self._on_media(arrived_ns)
+        before, self.media_at = self.media_at, arrived_ns
+        if before is None:
+            self._on_up()
 
     def _take(
         self,

@@ -84,6 +84,16 @@ def test_keepalives_go_out_while_pictures_come(stage):
     assert "GET_PARAMETER" in stage.camera.methods
 
 
+def test_no_picture_any_more(stage):
+    for second in range(15):
+        pictures(stage, 1, first=second)
+        stage.wait(1)
+    stage.wait(8.5)
+    assert stage.owner.told == ["up"]
+    stage.wait(1)
+    assert stage.owner.told == ["up", "no video: no picture came for 10 s over TCP"]
+
+
 def test_no_picture(stage):
     stage.wait(10.5)
     assert stage.owner.told == ["no video: no picture came for 10 s over TCP"]

@@ -16,13 +16,13 @@ class Scene:
     def __init__(self, *tracks, reorder=False):
         self.hub = RecordingHub()
         self.statistics = IngestStatistics()
-        self.media_at = []
+        self.ups = []
         self.reception = Reception(
             tracks,
             self.hub,
             self.statistics,
             structlog.get_logger(),
-            on_media=self.media_at.append,
+            on_up=lambda: self.ups.append(len(self.hub.units)),
             ssrc=0xABC,
             reorder=reorder,
         )
@@ -37,8 +37,17 @@ def test_the_main_medium_is_video_where_there_is_any(tracks, main):
     for index, ready in enumerate(tracks):
         packet = picture(1, 0) if ready is VIDEO else rtp(1, bytes(160), payload_type=0)
         scene.push(index, packet, now=index + 5)
-    assert scene.media_at == [main + 5]
+    assert scene.reception.media_at == main + 5
     assert len(scene.hub.units) == len(tracks)
+
+
+def test_up_is_told_once_and_media_go_on():
+    scene = Scene(VIDEO)
+    assert scene.reception.media_at is None
+    for number in range(3):
+        scene.push(0, picture(number, 3600 * number), now=number + 7)
+    assert scene.ups == [1]
+    assert scene.reception.media_at == 9
 
 
 def test_a_new_source_is_a_new_run_and_counts_go_on():
