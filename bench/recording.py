@@ -31,7 +31,8 @@ CAMERAS = 64
 VIEWERS = 100
 SHIPPED_S, SHORT_S = 60, 10
 """Lengths of the segments, and of the windows: in each of them every camera goes over to another segment, once."""
-WARM_S = 4
+WARM_S = 8
+"""Until all cameras have sent their first key frame, and so long that each goes over within the window."""
 FRAGMENT_MS = FRAGMENT_NS // NS_PER_MS
 
 Results = dict[str, list[dict[str, Any]]]
