@@ -91,6 +91,7 @@ class StorageDisk:
         self._place = self._identity()
         self._id = self._keeper.index.storage(facts.uuid, self._settings.name, str(self.path)).id
         self._removal.storage_id = self._id
+        self._folder.free_spare()  # recovery writes footers, also on a full disk; `retain` sets it aside again
         self._adopt()
         self._recover()
 
@@ -286,6 +287,7 @@ class DiskSegment:
         self._disk = disk
         self._stream = stream
         self._writer: SegmentWriter | None = writer
+        self._finished: FinishedSegment | None = None
 
     def append(self, fragment: Fragment) -> int:
         """One write."""
@@ -296,17 +298,20 @@ class DiskSegment:
         self._open().sync()
 
     def finish(self, clock: CameraClock) -> "Written":
-        """Footer, sync, chain entry. Without a fragment nothing is left of it."""
+        """Footer, sync, chain entry: what failed of it, when called again. Without a fragment nothing is left."""
         writer = self._open()
-        segment = writer.finish(ClockFacts(clock.offset_ns if clock.reports else None, clock.quality.value))
-        if segment is None:
-            self._writer = None
-            writer.remove()
-            return Written()
+        if self._finished is None:
+            facts = ClockFacts(clock.offset_ns if clock.reports else None, clock.quality.value)
+            self._finished = writer.finish(facts)
+            if self._finished is None:
+                self._writer = None
+                writer.remove()
+                return Written()
         writer.sync()
+        written = self._disk.written(self._stream, self._finished)
         self._writer = None
         writer.close()
-        return self._disk.written(self._stream, segment)
+        return written
 
     def abandon(self) -> None:
         """Lets it go as it is."""

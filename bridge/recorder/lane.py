@@ -59,7 +59,7 @@ class OpenSegment(Protocol):
         """What was appended is on disk."""
 
     def finish(self, clock: CameraClock) -> "IndexEntry":
-        """Footer, sync and chain entry. Raises OSError: nothing more can be done with it but `abandon`."""
+        """Footer, sync and chain entry. Raises OSError: it may be called again, or the segment `abandon`ed."""
 
     def abandon(self) -> None:
         """Lets the file go as it is: recovery will finish it."""

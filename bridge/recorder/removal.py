@@ -27,7 +27,7 @@ from bridge.recorder.retention import (
 )
 from bridge.recorder.storage_state import StorageProblemError, StorageState
 from bridge.store.chain import What
-from bridge.store.layout import StorageFolder
+from bridge.store.layout import StorageFolder, sync_folder
 from bridge.store.oldest import Range
 from bridge.store.rows import RecordingRow, SegmentRow
 from bridge.store.serials import stretches
@@ -71,8 +71,16 @@ class Removal:
     def retain(self, *, urgent: bool) -> Removed:
         """One small batch: what is too old or too much of a recording, then what the storage has no room for.
 
-        urgent: a write found the disk full, so a batch of the oldest goes whatever the limits say
+        urgent: a write found the disk full, so some of the oldest goes whatever the limits say. Where nothing may go
+                that raises StorageProblemError, and leaves the spare room to footers of what is still to be finished
         """
+        if urgent:
+            self._folder.free_spare()
+        removed = self._retain(urgent=urgent)
+        self._folder.keep_spare()
+        return removed
+
+    def _retain(self, *, urgent: bool) -> Removed:
         index = self._keeper.index
         self._watch.look()
         recordings = {row.id: row for row in index.recordings()}
@@ -146,8 +154,13 @@ class Removal:
             return Removed()
         rows = index.oldest_of_storage(self.storage_id, BATCH_SEGMENTS, locked)
         if rows:
-            taken = rows if urgent else surplus(rows, missing_bytes)
-            return self._delete(taken, recordings, "no room on the storage")
+            # Where a write was refused although there seems to be room (a quota), any help is welcome.
+            taken = surplus(rows, missing_bytes) if missing_bytes > 0 else rows
+            removed = self._delete(taken, recordings, "no room on the storage")
+            if urgent:
+                # ext4 gives the blocks of a deleted file to others once its journal is on disk.
+                sync_folder(self._folder.path)
+            return removed
         held = f"has {free_bytes} bytes free and holds {totals.size_bytes}"
         sentence = f"{self._folder.path} {held}: nothing may be deleted"
         if urgent or free_bytes < limits.min_free_bytes * _STOP_PER_CENT // 100:

@@ -6,6 +6,7 @@ cannot be used, looks every ten seconds whether it can again. Whatever hangs, ha
 threads.
 """
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -116,6 +117,9 @@ class StorageWriter:
         self._lanes: list[Lane] = []
         self._open: dict[Lane, OpenSegment] = {}
         self._unindexed: deque[tuple[Lane, LiveSegment, IndexEntry]] = deque()
+        # One segment could not be finished, so none is until the storage is opened anew: recovery looks at what lies
+        # above the highest serial of the index, and would not find one that lies below.
+        self._abandons = False
         self._sync_due_ns = self._retry_due_ns = self._retain_due_ns = int(clock.monotonic_ns())
         self._threads: tuple[threading.Thread, ...] = ()
 
@@ -233,10 +237,12 @@ class StorageWriter:
         lane.write(fragment, self._disk)
 
     def _make_room(self) -> bool:
+        """What the syncing thread has not come to is finished first: only what the index knows may go."""
         if not self._turn.acquire(timeout=_ROOM_TIMEOUT_S):
             return False
         try:
-            return self._retain(urgent=True) > 0
+            self._finish_all()
+            return self._problem is None and self._retain(urgent=True) > 0
         finally:
             self._turn.release()
 
@@ -299,6 +305,7 @@ class StorageWriter:
 
     def _reopen(self) -> None:
         self._disk.open()
+        self._abandons = False
         for lane in self._lanes:
             self._prepare(lane)
         self._retain()
@@ -324,22 +331,32 @@ class StorageWriter:
         lane.serials.not_before(self._disk.prepare(lane.stream))
 
     def _finish_all(self) -> None:
+        """In order; from the first that cannot be finished on they are left to recovery."""
         while self._finishing:
             with self._changed:
                 one = self._finishing.popleft()
-            try:
-                entry = one.segment.finish(one.lane.camera_clock)
-            except Exception as error:  # noqa: BLE001 - any failure is the storage's
+            if self._abandons or not self._attempt(lambda: self._finish(one)):  # noqa: B023 - called at once
+                self._abandons = True
                 one.segment.abandon()
                 one.lane.returned(one.segment.live)
-                self._fail(error)
-                continue
-            self._unindexed.append((one.lane, one.segment.live, entry))
-            if len(self._unindexed) > MAX_UNINDEXED:
-                lane, live, _ = self._unindexed.popleft()
-                lane.returned(live)
-                self.unindexed_lost += 1
         self._index_all()
+
+    def _finish(self, one: _Finish) -> None:
+        """Once more, when the disk was full: what is deleted makes room, or else what is spared for it."""
+        try:
+            entry = one.segment.finish(one.lane.camera_clock)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self._index_all()
+            with contextlib.suppress(StorageProblemError):
+                self._retain(urgent=True)
+            entry = one.segment.finish(one.lane.camera_clock)
+        self._unindexed.append((one.lane, one.segment.live, entry))
+        if len(self._unindexed) > MAX_UNINDEXED:
+            lane, live, _ = self._unindexed.popleft()
+            lane.returned(live)
+            self.unindexed_lost += 1
 
     def _index_all(self) -> None:
         """In order: a row that fails stays first."""

@@ -28,6 +28,10 @@ RECORDING_JSON = "recording.json"
 LOCKS_JSON = "locks.json"
 CHAIN = "chain.jsonl"
 LOCK = ".lock"
+SPARE = ".spare"
+SPARE_BYTES = 4 << 20
+"""Room for the footers of some hundred segments."""
+
 LOST_FOUND = "lost+found"
 """Lies at the top of every ext4."""
 
@@ -137,6 +141,28 @@ class StorageFolder:
         finally:
             os.close(descriptor)
 
+    def keep_spare(self) -> None:
+        """Sets room aside for what deleting itself writes, unless that is done, or there is none to be had.
+
+        A disk without a single free block would take no chain entry, and so nothing could be deleted from it.
+        """
+        path = self.path / SPARE
+        with contextlib.suppress(OSError):
+            if path.exists() and path.stat().st_size >= SPARE_BYTES:
+                return
+            if not (self.path / STORAGE_JSON).exists():
+                return  # the disk is gone, and this the folder it was mounted on
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                os.posix_fallocate(descriptor, 0, SPARE_BYTES)
+            finally:
+                os.close(descriptor)
+
+    def free_spare(self) -> None:
+        """The room that `keep_spare` set aside may be used."""
+        with contextlib.suppress(OSError):
+            (self.path / SPARE).unlink(missing_ok=True)
+
     def recording(self, recording: UUID) -> "RecordingFolder":
         """Its folder, which need not be there."""
         return RecordingFolder(self.path / str(recording))
@@ -147,7 +173,7 @@ class StorageFolder:
 
     def foreign(self) -> list[Path]:
         """What is not ours."""
-        ours = {STORAGE_JSON, STORAGE_JSON + _NEW, LOCK, LOST_FOUND}
+        ours = {STORAGE_JSON, STORAGE_JSON + _NEW, LOCK, SPARE, LOST_FOUND}
         return sorted(path for path in self.path.iterdir() if path.name not in ours and not _is_recording(path))
 
 

@@ -169,6 +169,33 @@ def test_a_full_disk_loses_nothing_when_something_may_go():
     assert (setting.storage.removed_segments, setting.storage.removed_bytes) == (32, 1000)
 
 
+def test_a_disk_too_full_for_a_footer_loses_nothing_when_something_may_go():
+    setting = Setting(segment_ns=NS_PER_S)
+    setting.run(3)
+    setting.disk.removes = [Removed(32, 1000)]
+    setting.disk.fails["finish"] = [os_error(errno.ENOSPC)]
+    setting.run(3)
+    assert setting.disk.calls.count("retain urgently") == 1
+    assert (setting.status.state, setting.one.lane.lost_units) == (StorageState.OK, 0)
+    assert set(setting.states()[:-1]) == {"indexed"}
+
+
+def test_what_waits_to_be_finished_is_finished_before_the_writer_makes_room():
+    setting = Setting(segment_ns=NS_PER_S)
+    setting.run(1)
+    for _ in range(4):
+        setting.pictures(25)
+    setting.write()
+    assert setting.states().count("finished") == 0
+    setting.disk.fails["append"] = [os_error(errno.ENOSPC)]
+    setting.disk.removes = [Removed(1, 1000)]
+    setting.pictures(25)
+    setting.write()
+    calls = setting.disk.calls
+    assert calls.index("finish") < calls.index("index") < calls.index("retain urgently")
+    assert (setting.status.state, setting.one.lane.lost_units) == (StorageState.OK, 0)
+
+
 def test_one_recordings_own_fault_costs_the_others_nothing():
     setting = Setting(recordings=2)
     setting.run(2)
@@ -192,16 +219,22 @@ def test_a_full_disk_where_nothing_may_go_stops_and_goes_on_when_there_is_room()
     assert len(setting.segments()) == 2
 
 
-def test_a_segment_that_cannot_be_finished_is_left_to_recovery():
-    setting = Setting()
+def test_from_a_segment_that_cannot_be_finished_on_all_are_left_to_recovery():
+    setting = Setting(recordings=2)
     setting.run(3)
     setting.disk.fails["finish"] = [os_error(errno.EIO)]
-    setting.one.live.connect()
+    for recording in setting.recordings:
+        recording.live.connect()
     setting.run(2)
-    assert setting.states() == ["abandoned", "indexed"]
-    assert setting.one.lane.live == ()
+    # Were a later one indexed, recovery, which looks above the highest serial that is, would not find the earlier.
+    assert setting.states() == ["abandoned"] * 4
+    assert [recording.lane.live for recording in setting.recordings] == [(), ()]
     setting.run(12)
     assert setting.status.state is StorageState.OK
+    for recording in setting.recordings:
+        recording.live.connect()
+    setting.run(2)
+    assert setting.states() == ["abandoned"] * 4 + ["indexed"] * 2 + ["open"] * 2
 
 
 def test_rows_wait_in_order_for_an_index_that_is_gone():

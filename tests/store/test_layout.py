@@ -8,6 +8,9 @@ import pytest
 from bridge.base.errors import DamagedError
 from bridge.base.time import parse_utc
 from bridge.store.layout import (
+    SPARE,
+    SPARE_BYTES,
+    STORAGE_JSON,
     Fault,
     LockFacts,
     RecordingFacts,
@@ -184,6 +187,20 @@ def test_a_recording_that_is_not_there_has_nothing(storage):
     folder = storage.recording(uuid.UUID(int=6))
     assert list(folder.segments()) == folder.thousands() == folder.chains() == []
     assert folder.find(3, TIME) is None
+
+
+def test_room_is_set_aside_where_the_storage_is_and_given_up_again(storage):
+    spare = storage.path / SPARE
+    storage.keep_spare()
+    storage.keep_spare()
+    assert spare.stat().st_blocks * 512 >= SPARE_BYTES
+    assert storage.foreign() == []
+    storage.free_spare()
+    storage.free_spare()
+    assert not spare.exists()
+    (storage.path / STORAGE_JSON).unlink()
+    storage.keep_spare()
+    assert not spare.exists()
 
 
 def test_foreign_files_of_a_recording(recording):
