@@ -15,7 +15,17 @@ import sqlalchemy as sa
 from bridge.store import index_changes, oldest, schema
 from bridge.store.backend import DatabaseKind
 from bridge.store.database import Database, open_database
-from bridge.store.rows import ChainHead, HoldingRow, Known, RecordingRow, RunRow, SegmentRow, StorageRow, Totals
+from bridge.store.rows import (
+    ChainHead,
+    HoldingRow,
+    Known,
+    RecordingRow,
+    RunRow,
+    SegmentRow,
+    SpanRow,
+    StorageRow,
+    Totals,
+)
 from bridge.store.schema import holdings, recordings, runs, segments, storages
 
 INDEX = DatabaseKind(
@@ -74,6 +84,25 @@ _SERIAL = sa.select(segments).where(_MINE, segments.c.serial == sa.bindparam("se
 _SERIALS_BEFORE = sa.select(segments.c.serial).where(
     _MINE, segments.c.start_utc_ns >= _FROM - _BACK, segments.c.start_utc_ns < _FROM
 )
+# A look-up each, in one round: a thousand recordings are told at once.
+_OF_EACH = segments.c.recording_id == recordings.c.id
+_FIRST_OF_EACH = sa.select(sa.func.min(segments.c.start_utc_ns)).where(_OF_EACH).scalar_subquery()
+_LAST_OF_EACH = sa.select(sa.func.max(segments.c.start_utc_ns)).where(_OF_EACH).scalar_subquery()
+_ENDS = sa.select(recordings.c.id, recordings.c.longest_ns, _FIRST_OF_EACH.label("first"), _LAST_OF_EACH.label("last"))
+_ENDS_OF_EACH = _ENDS.subquery()
+_SPANS = sa.select(
+    _ENDS_OF_EACH.c.id,
+    _ENDS_OF_EACH.c.first,
+    sa.select(sa.func.max(segments.c.end_utc_ns))
+    .where(
+        segments.c.recording_id == _ENDS_OF_EACH.c.id,
+        segments.c.start_utc_ns >= _ENDS_OF_EACH.c.last - _ENDS_OF_EACH.c.longest_ns,
+    )
+    .scalar_subquery(),
+    sa.select(sa.func.max(segments.c.serial))
+    .where(segments.c.recording_id == _ENDS_OF_EACH.c.id, segments.c.start_utc_ns == _ENDS_OF_EACH.c.last)
+    .scalar_subquery(),
+).where(_ENDS_OF_EACH.c.first.is_not(None))
 _RUNS_FROM = sa.select(runs).where(
     runs.c.recording_id == _OF, runs.c.start_utc_ns >= _FROM, runs.c.start_utc_ns < _UNTIL
 )
@@ -263,6 +292,12 @@ class MediaIndex:
             return tuple(sorted(reaching, key=lambda run: (run.start_utc_ns, run.first_serial)))
 
         return self._database.read(look)
+
+    def spans(self) -> dict[int, SpanRow]:
+        """Of every recording that has footage, by its number: where it begins and ends."""
+        return self._database.read(
+            lambda connection: {row[0]: SpanRow(*row) for row in connection.execute(_SPANS).all()}
+        )
 
     def totals(self, recording_id: int, storage_id: int | None = None) -> Totals:
         """What there is of a recording, on that storage or on all."""

@@ -58,6 +58,16 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanRow:
+    """Where the footage of a recording begins and ends. newest_serial: of the segment that starts last."""
+
+    recording_id: int
+    start_utc_ns: int
+    end_utc_ns: int
+    newest_serial: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChainHead:
     """The end of a chain. entries: how many there are; link: SHA-256 of the last one, b"" before the first."""
 

@@ -1,0 +1,135 @@
+"""The library: which recordings there are, what is in them, and readings of them. Every door to the past asks here.
+
+Everything blocks for the database or the disk: in the reader pool, never on the reactor. Rights are the doors' to ask.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from bridge.base.errors import DamagedError
+from bridge.base.media import Track
+from bridge.recorder.lane import LiveSegment
+from bridge.recorder.lending import lend, live_runs
+from bridge.recorder.listing import token_of
+from bridge.store.gaps import Stretch, coverage
+from bridge.store.index import MediaIndex
+from bridge.store.layout import StorageFolder
+from bridge.store.pieces import FOREVER_NS
+from bridge.store.reader import Reading
+from bridge.store.rows import RecordingRow, RunRow, SegmentRow, SpanRow
+from bridge.store.segment_reader import SegmentReader
+from bridge.store.shelf import RecordingShelf
+
+Live = Callable[[UUID], Sequence[LiveSegment]]
+"""What the recorder is writing of a recording; `Recorder.live`. Safe on any thread."""
+
+
+def nothing_live(recording: UUID) -> Sequence[LiveSegment]:
+    """No recorder runs in this process."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A recording as it is now. Times are UTC nanoseconds.
+
+    from_ns, until_ns: where its footage begins and ends; None: it has none
+    growing: more is being written to it
+    tracks:  as its newest footage has them; () when that is not known
+    """
+
+    row: RecordingRow
+    token: str
+    from_ns: int | None
+    until_ns: int | None
+    growing: bool
+    tracks: tuple[Track, ...] = ()
+
+
+class Library:
+    """See the module. Safe on any thread."""
+
+    def __init__(self, index: MediaIndex, live: Live = nothing_live) -> None:
+        self._index = index
+        self._live = live
+        self._tracks: dict[UUID, tuple[int, tuple[Track, ...]]] = {}
+        """Of each recording those of the run that is named. Bounded by the number of recordings."""
+        self._folders: dict[int, StorageFolder] = {}
+
+    def recordings(self) -> list[Held]:
+        """All of them, in the order of their making. Raises DatabaseUnusableError."""
+        # Live ones first: one that is finished between the two questions is then seen twice, not never.
+        rows = self._index.recordings()
+        live = {row.uuid: self._live(row.uuid) for row in rows}
+        spans = self._index.spans()
+        return [self._held(row, spans.get(row.id), live[row.uuid]) for row in rows]
+
+    def find(self, token: str) -> Held | None:
+        """The recording of that token. Raises DatabaseUnusableError."""
+        return next((held for held in self.recordings() if held.token == token), None)
+
+    def coverage(self, held: Held, from_ns: int = 0, until_ns: int = FOREVER_NS) -> list[Stretch]:
+        """When there is footage of [from, until), without the pauses that are no gap; ends may lie outside."""
+        live = live_runs(held.row.id, self._live(held.row.uuid))
+        runs: list[RunRow] = [*self._index.runs(held.row.id, from_ns, until_ns)]
+        runs += [run for run in live if run.start_utc_ns < until_ns and run.end_utc_ns > from_ns]
+        return coverage(runs)
+
+    def reading(
+        self,
+        held: Held,
+        *,
+        tracks: frozenset[int] | None = None,
+        keys_only: bool = False,
+        follow: bool = False,
+    ) -> Reading:
+        """A reading of it; its arguments are `Reading`'s. To be closed."""
+        row = held.row
+        shelf = RecordingShelf(self._index, row.id, row.uuid, self._path_of, lambda: lend(row.id, self._live(row.uuid)))
+        return Reading(shelf, tracks=tracks, keys_only=keys_only, follow=follow)
+
+    def _held(self, row: RecordingRow, span: SpanRow | None, live: Sequence[LiveSegment]) -> Held:
+        runs = live_runs(row.id, live)
+        starts = [run.start_utc_ns for run in runs] + ([span.start_utc_ns] if span else [])
+        ends = [run.end_utc_ns for run in runs] + ([span.end_utc_ns] if span else [])
+        newest = next((one for one in reversed(live) if len(one.index)), None)
+        tracks = newest.tracks if newest else self._tracks_of(row, span)
+        return Held(row, token_of(row), min(starts, default=None), max(ends, default=None), newest is not None, tracks)
+
+    def _tracks_of(self, row: RecordingRow, span: SpanRow | None) -> tuple[Track, ...]:
+        """Of the newest segment that the index knows; asked of its file once."""
+        if span is None:
+            return ()
+        known = self._tracks.get(row.uuid)
+        if known is not None and known[0] == span.newest_serial:
+            return known[1]
+        segment = self._index.segment(row.id, span.newest_serial)
+        if segment is None:
+            return ()
+        tracks: tuple[Track, ...] = ()
+        try:
+            reader = self._open(row, segment)
+        except (OSError, DamagedError):
+            return tracks
+        try:
+            tracks = reader.tracks
+        finally:
+            reader.close()
+        self._tracks[row.uuid] = span.newest_serial, tracks
+        return tracks
+
+    def _open(self, row: RecordingRow, segment: SegmentRow) -> SegmentReader:
+        path = self._path_of(segment.storage_id, row.uuid, segment.serial, segment.start_utc_ns)
+        if path is None:
+            raise FileNotFoundError(f"segment {segment.serial} is gone")
+        return SegmentReader.open(path)
+
+    def _path_of(self, storage_id: int, recording: UUID, serial: int, start_utc_ns: int) -> Path | None:
+        folder = self._folders.get(storage_id)
+        if folder is None:
+            # A storage keeps its number; it is asked again when it is a new one.
+            self._folders = {row.id: StorageFolder(Path(row.path)) for row in self._index.storages()}
+            folder = self._folders.get(storage_id)
+        return folder.recording(recording).find(serial, start_utc_ns) if folder else None
