@@ -2,6 +2,10 @@
 
 import re
 import uuid
+from collections import Counter
+from collections.abc import Iterable
+
+from bridge.base.media import Medium
 
 _CAMERA = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 _STREAM = re.compile(r"[a-z0-9-]{1,16}", re.ASCII)
@@ -28,3 +32,19 @@ def recording_token(camera: str, stream: str, ended: uuid.UUID | None = None) ->
     """
     token = f"rec-{camera}.{stream}"
     return token if ended is None else f"{token}.{ended.hex[:8]}"
+
+
+_TRACK_NAMES = {Medium.VIDEO: "VIDEO", Medium.AUDIO: "AUDIO", Medium.METADATA: "META"}
+
+
+def track_tokens(media: Iterable[Medium]) -> list[str]:
+    """Tokens of a recording's tracks, in their order: `VIDEO001`, `AUDIO001`, `META001`, each medium counted by itself.
+
+    They stay when the camera's encoding changes: ONVIF ties a track to a medium, not to a codec.
+    """
+    counted: Counter[Medium] = Counter()
+    tokens = []
+    for medium in media:
+        counted[medium] += 1
+        tokens.append(f"{_TRACK_NAMES[medium]}{counted[medium]:03d}")
+    return tokens

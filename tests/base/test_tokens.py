@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from bridge.base.tokens import is_camera_id, is_stream_name, recording_token
+from bridge.base.media import Medium
+from bridge.base.tokens import is_camera_id, is_stream_name, recording_token, track_tokens
 
 
 @pytest.mark.parametrize("text", ["front-door", "a", "0", "x" * 32])
@@ -28,3 +29,8 @@ def test_recording_tokens() -> None:
     assert recording_token("gate", "main") == "rec-gate.main"
     ended = uuid.UUID("12345678-0000-4000-8000-000000000000")
     assert recording_token("gate", "main", ended) == "rec-gate.main.12345678"
+
+
+def test_track_tokens() -> None:
+    media = [Medium.VIDEO, Medium.AUDIO, Medium.VIDEO, Medium.METADATA]
+    assert track_tokens(media) == ["VIDEO001", "AUDIO001", "VIDEO002", "META001"]
