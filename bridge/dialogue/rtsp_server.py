@@ -14,11 +14,13 @@ from bridge.base.time import NS_PER_S, MonotonicNs
 from bridge.dialogue.rtsp_login import Login, Visitor
 from bridge.dialogue.rtsp_presentation import OfferedTrack, Presentation, Target, control_of, describe, read_target
 from bridge.dialogue.rtsp_refused import RefusedError
+from bridge.dialogue.rtsp_replay import read_pause_point, read_wish
 from bridge.dialogue.rtsp_server_events import (
     Close,
     Event,
     NotFound,
     Paused,
+    PauseWanted,
     PlayRequested,
     PlayStarted,
     PortsWanted,
@@ -451,12 +453,17 @@ class Connection:
         if session.presentation.live and range_ is not None and range_.unit is not RangeUnit.NPT:
             raise RefusedError(457)
         playing = session.state is State.PLAYING
-        self._wait(exchange, PlayRequested(session, exchange.request, range_, playing))
+        wish = None if session.presentation.live else read_wish(exchange.request, range_)
+        self._wait(exchange, PlayRequested(session, exchange.request, range_, playing, wish))
 
     def _pause(self, exchange: _Exchange) -> None:
         session = self._session_for(exchange)
-        session.state = SERVER[session.state, "PAUSE"]
-        self._events.append(Paused(session))
+        at_ns = None if session.presentation.live else read_pause_point(exchange.request)
+        if at_ns is None or session.state is not State.PLAYING:
+            session.state = SERVER[session.state, "PAUSE"]
+            self._events.append(Paused(session))
+        else:
+            self._events.append(PauseWanted(session, at_ns))
         self._reply(exchange, 200)
 
     def _teardown(self, exchange: _Exchange) -> None:
