@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from bridge.base.errors import RemoteProtocolError
+from bridge.base.time import NS_PER_S
 from bridge.wire.rtsp.headers import Range, RangeUnit
 from bridge.wire.rtsp.message import Request
 from bridge.wire.rtsp.replay_headers import (
@@ -24,6 +25,9 @@ from bridge.wire.rtsp.replay_headers import (
 SLOWEST = Fraction(1, 16)
 FASTEST = Fraction(64)
 ALL_FRAMES = Frames()
+
+NPT_OF_1970_NS = 2_208_988_800 * NS_PER_S
+"""rtspsrc (GStreamer 1.22, without onvif-mode) reads the SDP's `clock=` and asks for it in `npt`: seconds since 1900."""
 
 
 class Begins(enum.Enum):
@@ -135,6 +139,9 @@ def _place(range_: Range | None) -> tuple[Begins, int | None, int | None]:
         return Begins.LATEST, None, None
     if range_.end_ns is None and range_.start_ns == 0:
         return Begins.FIRST, None, None
+    if range_.start_ns is not None and range_.start_ns >= NPT_OF_1970_NS:
+        end_ns = None if range_.end_ns is None else range_.end_ns - NPT_OF_1970_NS
+        return Begins.AT, range_.start_ns - NPT_OF_1970_NS, end_ns
     raise _no_range("clock=, npt=0- or npt=now-")
 
 

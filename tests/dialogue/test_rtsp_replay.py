@@ -34,6 +34,7 @@ WISHES = [
     ({}, ReplayWish(300)),
     ({"Range": "npt=0.000-"}, ReplayWish(300, Begins.FIRST)),
     ({"Range": "npt=now-"}, ReplayWish(300, Begins.LATEST)),
+    ({"Range": f"npt={NINE // 10**9 + 2_208_988_800}.0-"}, ReplayWish(300, Begins.AT, NINE)),
     ({"Range": "clock=20261121T090000Z-"}, ReplayWish(300, Begins.AT, NINE)),
     ({"Range": "clock=20261121T090000Z-20261121T100000Z"}, ReplayWish(300, Begins.AT, NINE, TEN)),
     ({"Range": "clock=20261121T100000Z-20261121T090000Z", "Scale": "-1.0"},
