@@ -165,6 +165,25 @@ def test_a_client_that_asks_and_never_reads_is_cut(peer):
     assert peer.reasons == ["overrun: the client sends requests and does not read the replies"]
 
 
+def test_who_waits_for_a_clear_connection_is_called_once(peer):
+    calls = []
+
+    def on_clear():
+        calls.append(peer.writer.clear)
+
+    peer.push(bytes(300_000), key=True)
+    assert not peer.writer.clear
+    peer.writer.when_clear(on_clear)
+    peer.writer.when_clear(on_clear)
+    peer.read()
+    assert calls == [True]
+    peer.push(bytes(300_000), key=True)
+    peer.writer.when_clear(on_clear)
+    peer.writer.close()
+    peer.writer.when_clear(on_clear)
+    assert calls == [True]
+
+
 def test_lose_sends_the_replies_that_wait_and_no_media(peer):
     head = bytes(1 << 20)
     peer.push(head, key=True)
