@@ -88,7 +88,6 @@ class ReplayViewer:
         self.played = False
         self.ports: dict[int, UdpPorts] = {}
         self._means = means
-        self._tracks: dict[int, ReplayTrack] = {}
         self._sender: ReplaySender | None = None
         self._writer: MediaWriter | None = None
         self._play: _Play | None = None
