@@ -13,7 +13,8 @@ from bridge.base.media import AccessUnit, Codec, Medium, Track
 from bridge.base.time import NS_PER_MS, format_utc
 from bridge.base.tokens import track_tokens
 from bridge.recorder.library import Held, Library
-from bridge.recorder.replay_marks import LONGEST_WAIT_NS, Marked, Marks, ReplayUnit
+from bridge.recorder.replay_marks import Marked, Marks, ReplayUnit
+from bridge.recorder.replay_range import REORDERED, Beyond
 from bridge.store.format import lead_of
 from bridge.store.pieces import FOREVER_NS
 from bridge.store.reader import Begin, Broken, Edge, Gap, Reading
@@ -26,9 +27,6 @@ ReplayItem = Begin | ReplayUnit | Edge
 
 #: Key frames that are asked for further apart than a day come once a day: a pull is not to look for long.
 LONGEST_INTRA_MS = 24 * 3600 * 1000
-
-#: Pictures come in decoding order: so many that are shown later may stand before one that is shown earlier.
-_REORDERED = 32
 
 
 class Frames(enum.Enum):
@@ -113,7 +111,15 @@ class Replay:
             apart_ns=min(order.intra_ms, LONGEST_INTRA_MS) * NS_PER_MS,
             follow=forwards,
         )
-        yield from self._forward(reading) if forwards else self._backward(reading)
+        begin: Begin | None = None
+        for item in self._forward(reading) if forwards else self._backward(reading):
+            if isinstance(item, Begin) and not self._sent:
+                begin = item  # it is not known yet whether something follows
+                continue
+            if begin is not None:
+                yield begin
+                begin = None
+            yield item
 
     def close(self) -> None:
         """Closes the files that are open. Not while another thread pulls."""
@@ -126,7 +132,7 @@ class Replay:
         """Reads on behind the end of the range, as far as it takes to know whether the section goes on there."""
         marks, layout = self._marks, self._layout
         until_ns = FOREVER_NS if self._order.until_ns is None else self._order.until_ns
-        beyond = _Beyond(until_ns, 0 if self._keys_only else _REORDERED)
+        beyond = Beyond(until_ns, 0 if self._keys_only else REORDERED)
         for item in reading.forward(_within(self._order.from_ns, 0)):
             match item:
                 case AccessUnit():
@@ -138,30 +144,32 @@ class Replay:
                     yield from marks.goes_on(layout.tracks_gone)
                     yield from marks.begin(begin)
                 case Gap() | Broken():
+                    yield from self._settle(beyond)
                     marks.end()
-                    beyond.clear()
                     if isinstance(item, Gap) and item.until_ns >= until_ns:
                         break
                 case Edge():
-                    if (yield from self._edge(item)):
+                    if (yield from self._edge(item, beyond)):
                         break
+        yield from self._settle(beyond)
         yield from marks.flush()
         self._raise_if_nothing()
 
-    def _forward_unit(self, item: AccessUnit, beyond: "_Beyond") -> Generator[ReplayItem, None, bool]:
+    def _forward_unit(self, item: AccessUnit, beyond: Beyond) -> Generator[ReplayItem, None, bool]:
         """Returns whether the range is played out."""
         track = self._layout.place(item)
-        if track is None or not self._picks.wants(item, self._layout):
-            return False
-        unit = self._layout.placed(item, track)
-        if beyond.holds(unit):
-            yield from self._marks.goes_on((track,))
-            return beyond.is_all(self._layout.tracks_here, unit.utc_ns)
-        for one in (*beyond.take(track), unit):
-            yield from self._add(one)
-        return False
+        if track is not None and self._picks.wants(item, self._layout):
+            for unit in beyond.add(self._layout.placed(item, track)):
+                yield from self._add(unit)
+        return beyond.is_all(self._layout.lead_here, item.utc_ns)
 
-    def _edge(self, edge: Edge) -> Generator[ReplayItem, None, bool]:
+    def _settle(self, beyond: Beyond) -> Iterator[ReplayItem]:
+        units, tracks = beyond.settle()
+        for unit in units:
+            yield from self._add(unit)
+        yield from self._marks.goes_on(tracks)
+
+    def _edge(self, edge: Edge, beyond: Beyond) -> Generator[ReplayItem, None, bool]:
         """All is read that is there by now. Returns whether the order is played out."""
         if self._library.growing(self._held):
             yield from self._marks.flush()
@@ -170,6 +178,7 @@ class Replay:
             self._stopped = True
             return False
         else:
+            yield from self._settle(beyond)
             self._marks.end(terminal=True)
             yield from self._marks.flush()
             self._raise_if_nothing()
@@ -248,10 +257,9 @@ class _Layout:
         self._here: tuple[Track, ...] = ()
         self._places: list[int | None] = []
         self._lead = 0
-        self.tracks_here: frozenset[int] = frozenset()
-        """Those that are wanted of the tracks that are in this stretch, by place."""
+        self._wanted_here: frozenset[int] = frozenset()
         self.tracks_gone: frozenset[int] = frozenset()
-        """Those that were in the stretch before and are not in this one."""
+        """Wanted ones that were in the stretch before and are not in this one, by place."""
 
     @property
     def has_any(self) -> bool:
@@ -268,9 +276,9 @@ class _Layout:
         """What follows is of these tracks; the same with tracks in their places."""
         self._here, self._lead = begin.tracks, begin.lead
         self._places = self._places_of(begin.tracks)
-        before = self.tracks_here
-        self.tracks_here = frozenset(place for place in self._places if place is not None)
-        self.tracks_gone = before - self.tracks_here
+        before = self._wanted_here
+        self._wanted_here = frozenset(place for place in self._places if place is not None)
+        self.tracks_gone = before - self._wanted_here
         if not self._tracks:
             return begin
         placed = list(self._tracks)
@@ -278,6 +286,11 @@ class _Layout:
             if place is not None:
                 placed[place] = track
         return Begin(tuple(placed), lead_of(placed), begin.run)
+
+    @property
+    def lead_here(self) -> int | None:
+        """Where the track that GOPs are counted by stands; None: it is not wanted."""
+        return self._places[self._lead]
 
     def place(self, unit: AccessUnit) -> int | None:
         """The number of its track in `Held.tracks`; None: it is not wanted."""
@@ -330,41 +343,6 @@ class _Picks:
         if track is not self._track:
             self._track, self._is_reference = track, _reference_rule(track)
         return self._is_reference(unit.parts)
-
-
-class _Beyond:
-    """What came of each track from the end of the range on. Bounded by `is_all`.
-
-    reordered: so many pictures may stand, in decoding order, before one that is shown earlier
-    """
-
-    def __init__(self, until_ns: int, reordered: int) -> None:
-        self._until_ns = until_ns
-        self._reordered = reordered
-        self._units: dict[int, list[AccessUnit]] = {}
-
-    def holds(self, unit: AccessUnit) -> bool:
-        """Whether the unit is at or behind the end; then it is kept."""
-        if unit.utc_ns < self._until_ns:
-            return False
-        units = self._units.setdefault(unit.track, [])
-        if len(units) <= self._reordered:
-            units.append(unit)
-        return True
-
-    def take(self, track: int) -> list[AccessUnit]:
-        """Those that stand before one that is wanted: it may need them."""
-        return self._units.pop(track, [])
-
-    def clear(self) -> None:
-        """Nothing that needs them comes any more."""
-        self._units.clear()
-
-    def is_all(self, tracks: frozenset[int], utc_ns: int) -> bool:
-        """Whether nothing before the end of the range comes any more of these tracks. utc_ns: how far it was read."""
-        if utc_ns - self._until_ns > LONGEST_WAIT_NS:
-            return True
-        return all(len(self._units.get(track, ())) > self._reordered for track in tracks)
 
 
 def _reference_rule(track: Track) -> Callable[[Sequence[bytes]], bool]:

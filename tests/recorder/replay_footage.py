@@ -48,7 +48,9 @@ class Footage:
     tracks: dict[int, tuple[Track, ...]] = field(default_factory=dict)
     held_tracks: tuple[Track, ...] = (VIDEO, SOUND)
     grows: int = 0
+    ended_ns: int | None = None
     closed: int = 0
+    read_units: int = 0
 
     def __repr__(self):
         """Segment by segment: run, milliseconds, pictures."""
@@ -94,7 +96,23 @@ class Footage:
         self.rows.append(SegmentRow(1, serial, run or serial, 1, start_ns, until_ns, 1, kinds[0] == KEY_PICTURE))
         if grows:
             self.grows = serial
+            self._live = self._reader(serial)
         return shots
+
+    def append(self, kinds):
+        """More pictures to the segment being written, none of which is shown behind a later one; their units."""
+        mine = [shot for shot in self.shots if shot.segment == self.grows]
+        at_ns = mine[-1].decode_ns + PICTURE_NS
+        units = []
+        for number, kind in enumerate(kinds):
+            utc_ns = at_ns + number * PICTURE_NS
+            media_time = ns_to_ticks(utc_ns - BEGIN, 90_000)
+            unit = AccessUnit(0, media_time, utc_ns, 0, kind == KEY_PICTURE, (kind + b"+%d" % media_time,))
+            shot = Shot(unit, utc_ns, self.grows)
+            self.shots.append(shot)
+            self._live.append(shot)
+            units.append(unit)
+        return units
 
     def stop(self):
         """Nothing is written any more."""
@@ -123,7 +141,7 @@ class Footage:
     def open(self, row):
         if row.serial in self.broken:
             raise DamagedError(f"segment {row.serial} is broken on purpose")
-        return self._reader(row.serial)
+        return self._live if row.serial == self.grows else self._reader(row.serial)
 
     def _reader(self, serial):
         return MemoryReader(self, serial)
@@ -132,7 +150,7 @@ class Footage:
 
     @property
     def held(self):
-        row = RecordingRow(1, uuid.UUID(int=1), "gate", "main", BEGIN, None)
+        row = RecordingRow(1, uuid.UUID(int=1), "gate", "main", BEGIN, self.ended_ns)
         return Held(row, "rec-gate.main", None, None, bool(self.grows), self.held_tracks)
 
     def growing(self, held):
@@ -158,18 +176,22 @@ class MemoryReader:
         self.index = SampleIndex(len(self.tracks))
         for shot in footage.shots:
             if shot.segment == serial:
-                unit = shot.unit
-                self._units[unit.track].append(unit)
-                flags = (KEY if unit.key else 0) | (DAMAGED if unit.damaged else 0)
-                dts = ns_to_ticks(shot.decode_ns - BEGIN, self.tracks[unit.track].clock_rate)
-                columns = (unit.utc_ns, unit.media_time, dts, 0, footage.claimed_bytes, flags)
-                self.index.tracks[unit.track].extend(*([value] for value in columns))
+                self.append(shot)
+
+    def append(self, shot):
+        unit = shot.unit
+        self._units[unit.track].append(unit)
+        flags = (KEY if unit.key else 0) | (DAMAGED if unit.damaged else 0)
+        dts = ns_to_ticks(shot.decode_ns - BEGIN, self.tracks[unit.track].clock_rate)
+        columns = (unit.utc_ns, unit.media_time, dts, 0, self._footage.claimed_bytes, flags)
+        self.index.tracks[unit.track].extend(*([value] for value in columns))
 
     @property
     def end_utc_ns(self):
         return self.index.span(self.lead).end_utc_ns
 
     def read(self, track, first, until):
+        self._footage.read_units += until - first
         return self._units[track][first:until]
 
     def close(self):

@@ -32,7 +32,8 @@ class Piece:
     sound: list[Shot]
     end_ns: int
     section: int = 0
-    broken_behind: bool = False
+    hole_behind: bool = False
+    """Whether what follows in time, broken or not, begins so late that it is a gap."""
 
     @property
     def start_ns(self):
@@ -73,9 +74,10 @@ def pieces_of(footage):
         if gops:
             since_ns = gops[0][0].utc_ns
             sound = [shot for shot in shots if shot.unit.track == 1 and shot.utc_ns >= since_ns]
-            piece = Piece(gops, sound, max(row.end_utc_ns for row in group))
+            ends_ns = max(row.end_utc_ns for row in group)
+            starts = [row.start_utc_ns for row in footage.rows if row.serial > group[-1].serial]
+            piece = Piece(gops, sound, ends_ns, hole_behind=bool(starts) and starts[0] - ends_ns > NS_PER_S)
             if pieces:
-                pieces[-1].broken_behind = wall
                 breaks = wall or piece.start_ns - pieces[-1].end_ns > NS_PER_S
                 piece.section = pieces[-1].section + breaks
             pieces.append(piece)
@@ -93,13 +95,11 @@ def model(footage, order):
     pieces = pieces_of(footage)
     sent = _backwards(pieces, order) if order.reverse else _forwards(pieces, order)
     sent = _picked(sent, order)
+    if not order.reverse:
+        _up_to(sent, order)
     if not any(one.wanted_in_range for one in sent):
         return None
     return _flagged(sent, order)
-
-
-def _is_gap(piece, behind):
-    return not piece.broken_behind and piece.section != behind.section
 
 
 def _forwards(pieces, order):
@@ -113,7 +113,6 @@ def _forwards(pieces, order):
         else:
             continue
         break
-    until = _EVER if order.until_ns is None else order.until_ns
     sent = []
     number = 0
     for piece in pieces:
@@ -122,7 +121,12 @@ def _forwards(pieces, order):
             sent += [Sent(shot, piece.section, number) for shot in gop if gop[0].utc_ns >= start]
         sent += [Sent(shot, piece.section, number) for shot in piece.sound if shot.utc_ns >= start]
     sent.sort(key=lambda one: (one.shot.decode_ns, one.shot.unit.track))
-    # Pictures behind the end are sent where one before it needs them.
+    return sent
+
+
+def _up_to(sent, order):
+    """Pictures behind the end are sent where one before it needs them."""
+    until = _EVER if order.until_ns is None else order.until_ns
     wanted = False
     for one in reversed(sent):
         if one.shot.unit.track == 0:
@@ -130,7 +134,6 @@ def _forwards(pieces, order):
             one.wanted_in_range = wanted
         else:
             one.wanted_in_range = one.shot.utc_ns < until
-    return sent
 
 
 def _backwards(pieces, order):
@@ -146,7 +149,7 @@ def _backwards(pieces, order):
             continue
         # A GOP lasts until the next one, or until the gap behind it.
         behind = gops[number + 1] if number + 1 < len(gops) else None
-        if behind is None or (behind[1] is not piece and (not sent or _is_gap(piece, behind[1]))):
+        if behind is None or (behind[1] is not piece and (not sent or piece.hole_behind)):
             ends_ns = piece.end_ns
         else:
             ends_ns = behind[0][0].utc_ns
