@@ -70,8 +70,9 @@ class ReplaySender:
     """See the module. The session's legs stay; `begin` starts each PLAY on them."""
 
     def __init__(self, legs: Mapping[int, ReplayLeg], clock: Clock, cname: str) -> None:
-        """legs: by track of the recording."""
+        """legs: by track of the recording; those over TCP are written to `writers`."""
         self.legs = dict(legs)
+        self.writers = {leg.lane.writer for leg in self.legs.values() if isinstance(leg.lane, InterleavedLane)}
         self.pause_at_ns: int | None = None
         self._sent_utc_ns: int | None = None
         self._clock = clock
@@ -79,7 +80,7 @@ class ReplaySender:
         self._line = ReplayLine()
         self._items: deque[Item] = deque()
         self._head: Place | None = None
-        self._scale = Fraction(1)
+        self._reverse, self._true_speed = False, True
         self._controlled = True
         self._cseq = 0
         self._run = 0
@@ -96,7 +97,8 @@ class ReplaySender:
         if anew:
             self._items.clear()
         self._head = None
-        self._scale, self._controlled, self._cseq = scale, controlled, cseq
+        self._reverse, self._true_speed = scale < 0, scale == 1
+        self._controlled, self._cseq = controlled, cseq
         self._starved = False
         self._line.begin(scale)
         self.pause_at_ns = None
@@ -146,7 +148,7 @@ class ReplaySender:
         at_ns = self.pause_at_ns
         if at_ns is None or unit is None:
             return False
-        return self._latest_of_group(unit) <= at_ns if self._scale < 0 else unit.unit.utc_ns >= at_ns
+        return self._latest_of_group(unit) <= at_ns if self._reverse else unit.unit.utc_ns >= at_ns
 
     def starts(self, now: MonotonicNs) -> dict[int, StartPoint]:
         """Of each track the first packet that the PLAY will send, as far as it is in hand."""
@@ -209,7 +211,10 @@ class ReplaySender:
 
     @property
     def _clear(self) -> bool:
-        return all(leg.lane.writer.clear for leg in self.legs.values() if isinstance(leg.lane, InterleavedLane))
+        for writer in self.writers:  # noqa: SIM110 - a generator costs more than the question
+            if not writer.clear:
+                return False
+        return True
 
     # Units
 
@@ -253,7 +258,10 @@ class ReplaySender:
 
     def _place(self, unit: ReplayUnit, now: MonotonicNs) -> Place:
         utc_ns = unit.unit.utc_ns
-        if self._scale > 0:
+        if not self._controlled:
+            # The client does the timing.
+            return Place(utc_ns, now, 0)
+        if not self._reverse:
             self._group_ns = utc_ns
         elif unit.discontinuity or self._group_ns < utc_ns:
             self._group_ns = self._latest_of_group(unit)
@@ -264,7 +272,7 @@ class ReplaySender:
 
     def _rtp_time(self, track: ReplayTrack, unit: AccessUnit, place: Place) -> int:
         if self._controlled:
-            return track.shown_time(unit, place, self._run, true_speed=self._scale == 1)
+            return track.shown_time(unit, place, self._run, true_speed=self._true_speed)
         return track.original_time(unit, self._run)
 
     def _send(self, item: ReplayUnit, place: Place, now: MonotonicNs) -> int:
@@ -279,8 +287,9 @@ class ReplaySender:
             self._cseq,
         )
         self._sent_utc_ns = unit.utc_ns
-        self._line.sent(place, now, starved=self._starved)
-        self._starved = False
+        if self._controlled:
+            self._line.sent(place, now, starved=self._starved)
+            self._starved = False
         rtp_time = self._rtp_time(leg.track, unit, place)
         packets = leg.track.packets(unit, rtp_time, header.encode())
         if packets is None:

@@ -18,7 +18,7 @@ from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.rtsp_replay import Begins, ReplayTerms, ReplayWish
 from bridge.dialogue.rtsp_server_events import PlayRequested
 from bridge.dialogue.rtsp_session import Session
-from bridge.media.fanout import InterleavedLane, lane_for
+from bridge.media.fanout import lane_for
 from bridge.media.outbox import MAX_MEDIA_BYTES, Allowance, Flow
 from bridge.media.replay_sender import ReplayLeg, ReplaySender
 from bridge.media.replay_track import ReplayTrack
@@ -321,9 +321,8 @@ class ReplayViewer:
             return
         due = sender.next_timeout(now)
         if sender.blocked:
-            for leg in sender.legs.values():
-                if isinstance(leg.lane, InterleavedLane):
-                    leg.lane.writer.when_clear(self._go_on)
+            for writer in sender.writers:
+                writer.when_clear(self._go_on)
         if due is not None:
             self._timer = self._means.reactor.callLater(max(0, due - now) / NS_PER_S, self._go_on)
 
