@@ -27,6 +27,9 @@ DATAGRAM_BYTES_PER_S = 50_000_000 // 8
 #: Time's worth of them that goes out at once: waking up for each packet costs more than sending it.
 DATAGRAM_BURST_NS = 4 * NS_PER_MS
 
+#: Waking up costs more than sending: what is due so soon goes out with what is due now.
+EARLY_NS = 20 * NS_PER_MS
+
 #: What one call of `on_timeout` sends at most, so that live viewers do not wait for it.
 TURN_BYTES = 256 * 1024
 
@@ -193,7 +196,7 @@ class ReplaySender:
             if unit is None or self.pause_reached:
                 return
             self._head = self._head or self._place(unit, now)
-            if self._controlled and self._head.due_ns > now:
+            if self._controlled and self._head.due_ns > now + EARLY_NS:
                 return
             place, self._head = self._head, None
             self._items.popleft()
