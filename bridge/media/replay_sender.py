@@ -17,6 +17,7 @@ from bridge.media.fanout import InterleavedLane, Lane
 from bridge.media.playback import StartPoint
 from bridge.media.replay_line import Place, ReplayLine
 from bridge.media.replay_track import ReplayTrack
+from bridge.media.routes import MediaWriter
 from bridge.media.rtp_reports import FIRST_REPORT_NS, REPORT_PERIOD_NS
 from bridge.wire import rtcp
 from bridge.wire.replay_header import ReplayHeader
@@ -75,7 +76,7 @@ class ReplaySender:
     def __init__(self, legs: Mapping[int, ReplayLeg], clock: Clock, cname: str) -> None:
         """legs: by track of the recording; those over TCP are written to `writers`."""
         self.legs = dict(legs)
-        self.writers = {leg.lane.writer for leg in self.legs.values() if isinstance(leg.lane, InterleavedLane)}
+        self.writers = writers_of(self.legs.values())
         self.pause_at_ns: int | None = None
         self._sent_utc_ns: int | None = None
         self._clock = clock
@@ -120,11 +121,18 @@ class ReplaySender:
         """No media; what is in hand stays."""
         self._running = False
 
+    def add(self, track: int, leg: ReplayLeg) -> None:
+        """One track more, from the next PLAY on."""
+        self.legs[track] = leg
+        self.writers = writers_of(self.legs.values())
+
     def part(self, track: int) -> None:
         """One track is not wanted any more."""
         leg = self.legs.pop(track, None)
         if leg is not None:
             self._say_goodbye(leg)
+            self.writers = writers_of(self.legs.values())
+            self._head = None
 
     def stop(self) -> None:
         """The end."""
@@ -143,6 +151,12 @@ class ReplaySender:
         """Capture time of the next unit that was not sent; while none is in hand, of the last one that was."""
         unit = self._next()
         return self._sent_utc_ns if unit is None else unit.unit.utc_ns
+
+    @property
+    def begins_ns(self) -> int | None:
+        """As `position_ns`, but in reverse of what is shown first."""
+        unit = self._next()
+        return self._latest_of_group(unit) if unit is not None and self._reverse else self.position_ns
 
     @property
     def pause_reached(self) -> bool:
@@ -327,3 +341,8 @@ class ReplaySender:
         report = self._report(leg)
         if report is not None:
             leg.lane.send_rtcp(report + rtcp.encode((rtcp.Bye((leg.track.ssrc,)),)))
+
+
+def writers_of(legs: Iterable[ReplayLeg]) -> frozenset[MediaWriter]:
+    """The connections that some of these legs go through."""
+    return frozenset(leg.lane.writer for leg in legs if isinstance(leg.lane, InterleavedLane))
