@@ -184,6 +184,27 @@ def test_who_waits_for_a_clear_connection_is_called_once(peer):
     assert calls == [True]
 
 
+def test_who_fills_the_connection_again_waits_behind_the_others(peer):
+    served = []
+
+    def wait(name):
+        def fill():
+            served.append(name)
+            peer.push(bytes(300_000), key=True)
+            peer.writer.when_clear(fill)
+
+        return fill
+
+    peer.push(bytes(300_000), key=True)
+    for name in "abc":
+        peer.writer.when_clear(wait(name))
+    while len(served) < 7:
+        peer.theirs.recv(1 << 16)
+        for writer in tuple(peer.reactor.writers):
+            writer.doWrite()
+    assert "".join(served[:7]) == "abcabca"
+
+
 def test_lose_sends_the_replies_that_wait_and_no_media(peer):
     head = bytes(1 << 20)
     peer.push(head, key=True)
