@@ -195,10 +195,13 @@ def test_nothing_there(header):
 def test_a_recording_that_went_meanwhile():
     recorded = Recorded()
     client = recorded.viewer()
+    looks = recorded.library.looks
     recorded.library.all.clear()
-    assert client.ask("PLAY", PATH).status == 457
+    assert client.ask("PLAY", PATH, ("Range", "npt=now-")).status == 457
     recorded.library.broken = DatabaseUnusableError("gone")
-    assert client.ask("PLAY", PATH).status == 503
+    assert client.ask("PLAY", PATH, ("Range", "npt=now-")).status == 503
+    assert client.ask("PLAY", PATH, at(5)).status == 200
+    assert recorded.library.looks == looks + 2
 
 
 def test_by_udp():
