@@ -33,6 +33,7 @@ EARLY_NS = 20 * NS_PER_MS
 
 #: What one call of `on_timeout` sends at most, so that live viewers do not wait for it.
 TURN_BYTES = 256 * 1024
+TURN_UNITS = 50
 
 
 class ReplayUnit(Protocol):
@@ -204,8 +205,8 @@ class ReplaySender:
             for leg in self.legs.values():
                 if (data := self._report(leg)) is not None:
                     leg.lane.send_rtcp(data)
-        sent_bytes = 0
-        while sent_bytes < TURN_BYTES and self._may_send and now >= self._free_ns:
+        sent_bytes, sent_units = 0, 0
+        while sent_bytes < TURN_BYTES and sent_units < TURN_UNITS and self._may_send and now >= self._free_ns:
             unit = self._next()
             if unit is None or self.pause_reached:
                 return
@@ -215,6 +216,7 @@ class ReplaySender:
             place, self._head = self._head, None
             self._items.popleft()
             sent_bytes += self._send(unit, place, now)
+            sent_units += 1
 
     @property
     def blocked(self) -> bool:

@@ -9,7 +9,7 @@ from bridge.base.media import AccessUnit, Codec, Track
 from bridge.base.time import NS_PER_MS, NS_PER_S, ManualClock
 from bridge.media.fanout import lane_for
 from bridge.media.outbox import MAX_MEDIA_BYTES, Allowance, Flow
-from bridge.media.replay_sender import DATAGRAM_BYTES_PER_S, TURN_BYTES, Described, ReplayLeg, ReplaySender
+from bridge.media.replay_sender import DATAGRAM_BYTES_PER_S, TURN_BYTES, TURN_UNITS, Described, ReplayLeg, ReplaySender
 from bridge.media.replay_track import ReplayTrack
 from bridge.media.routes import Datagrams, Interleaved
 from bridge.wire import rtcp
@@ -194,6 +194,13 @@ def test_a_turn_ends_after_so_many_bytes():
     setting.sender.on_timeout(setting.now)
     assert len(setting.writer.sent) == 3
     assert setting.sender.next_timeout(setting.now) == setting.now
+
+
+def test_a_turn_ends_after_so_many_units():
+    setting = Setting()
+    setting.play(*(sound(n) for n in range(TURN_UNITS + 5)), controlled=False)
+    setting.sender.on_timeout(setting.now)
+    assert len(setting.writer.sent) == TURN_UNITS
 
 
 def test_by_udp_no_more_goes_out_than_the_way_can_bear():
