@@ -17,6 +17,7 @@ from bridge.recorder.disk import StorageDisk
 from bridge.recorder.gate import Mode
 from bridge.recorder.keeper import Keeper
 from bridge.recorder.lending import live_runs
+from bridge.recorder.library import Library
 from bridge.recorder.listing import describe, list_recordings
 from bridge.recorder.recorder import Recorder
 from bridge.recorder.retention import RetentionRule, StorageLimits
@@ -34,7 +35,10 @@ STOP_WITHIN_S = 3
 
 
 class Recording:
-    """The recorder of this process, from `start` to `stop`. `recorder` is None while the index cannot be used."""
+    """The recorder of this process, from `start` to `stop`.
+
+    recorder, library: None while the index cannot be used
+    """
 
     def __init__(self, reactor: Any, clock: Clock, store: Store, catalogue: Catalogue) -> None:
         self._reactor = reactor
@@ -44,8 +48,10 @@ class Recording:
         self._clock = clock
         self._index = store.index
         self.recorder: Recorder | None = None
+        self.library: Library | None = None
         if store.index is not None:
             self.recorder = self._build(store.index)
+            self.library = Library(store.index, self.recorder.live)
 
     def _build(self, index: MediaIndex) -> Recorder:
         identity = self._store.identity

@@ -17,7 +17,7 @@ from bridge.store.gaps import Stretch, coverage
 from bridge.store.index import MediaIndex
 from bridge.store.layout import StorageFolder
 from bridge.store.pieces import FOREVER_NS
-from bridge.store.reader import Reading
+from bridge.store.reader import Choice, Reading
 from bridge.store.rows import RecordingRow, RunRow, SegmentRow, SpanRow
 from bridge.store.segment_reader import SegmentReader
 from bridge.store.shelf import RecordingShelf
@@ -70,6 +70,10 @@ class Library:
         """The recording of that token. Raises DatabaseUnusableError."""
         return next((held for held in self.recordings() if held.token == token), None)
 
+    def growing(self, held: Held) -> bool:
+        """Whether more is being written to it now. Asks nobody but the recorder."""
+        return any(len(one.index) for one in self._live(held.row.uuid))
+
     def coverage(self, held: Held, from_ns: int = 0, until_ns: int = FOREVER_NS) -> list[Stretch]:
         """When there is footage of [from, until), without the pauses that are no gap; ends may lie outside."""
         live = live_runs(held.row.id, self._live(held.row.uuid))
@@ -81,14 +85,15 @@ class Library:
         self,
         held: Held,
         *,
-        tracks: frozenset[int] | None = None,
+        tracks: frozenset[int] | Choice | None = None,
         keys_only: bool = False,
+        apart_ns: int = 0,
         follow: bool = False,
     ) -> Reading:
         """A reading of it; its arguments are `Reading`'s. To be closed."""
         row = held.row
         shelf = RecordingShelf(self._index, row.id, row.uuid, self._path_of, lambda: lend(row.id, self._live(row.uuid)))
-        return Reading(shelf, tracks=tracks, keys_only=keys_only, follow=follow)
+        return Reading(shelf, tracks=tracks, keys_only=keys_only, apart_ns=apart_ns, follow=follow)
 
     def _held(self, row: RecordingRow, span: SpanRow | None, live: Sequence[LiveSegment]) -> Held:
         runs = live_runs(row.id, live)

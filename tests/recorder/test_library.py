@@ -37,6 +37,8 @@ def test_what_there_is_and_what_is_being_written(recorded):
     assert 0 < units[-1].utc_ns - first.until_ns < NS_PER_S
     assert library.find("rec-cam-1.main").row.uuid == second.row.uuid
     assert library.find("rec-cam-7.main") is None
+    assert library.growing(first)
+    assert not Library(recorded.index).growing(first)
 
 
 def test_without_a_recorder_the_files_tell(recorded):
