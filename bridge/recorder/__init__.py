@@ -12,4 +12,5 @@ storage.py        a storage's two threads                     disk.py           
   latency         how long its calls take                     clock_watch       whether the clock was set far forward
 export.py         a stretch as one plain MP4                  listing.py        recordings since when, until when, gaps
 lending.py        what is being written, as rows for readers
+library.py        what the doors to the past ask              history           when footage begins and ends
 """
