@@ -205,9 +205,26 @@ def _result(found: list[Any]) -> Any:
     return found[0]
 
 
+class NothingRecorded:
+    """In the place of `bridge.app.recording.Recording`."""
+
+    library = None
+
+    @staticmethod
+    def state_of(_camera: str, _stream: str) -> None:
+        """Nothing."""
+
+    retention_of = state_of
+
+
+async def in_turn(work: Callable[[], Any]) -> Any:
+    """Instead of a pool: at once."""
+    return work()
+
+
 @contextmanager
-def door(catalogue: Catalogue) -> Iterator[Door]:
-    """As `bridge.app.service` builds it."""
+def door(catalogue: Catalogue, recording: Any = NothingRecorded) -> Iterator[Door]:
+    """As `bridge.app.service` builds it. recording: has what `build_onvif` takes of `Recording`."""
     with tempfile.TemporaryDirectory() as folder:
         config = read(
             {
@@ -226,7 +243,8 @@ def door(catalogue: Catalogue) -> Iterator[Door]:
                 Lockout(10, 1),
             )
             reactor: Any = _Later()
-            built = build_onvif(reactor, clock, config, store, catalogue, Gatekeeper(), digest, lockout, _no_still)
+            made = clock, config, store, catalogue, Gatekeeper(), digest, lockout
+            built = build_onvif(reactor, *made, recording, _no_still, in_turn)
             gc.collect()
             gc.freeze()  # as the service does when it has started
             built.start()

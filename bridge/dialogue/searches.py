@@ -116,7 +116,7 @@ class Search(Generic[AboutT, ResultT]):
             self._all_found = all_found
 
     def fail(self, error: Exception) -> None:
-        """Nothing can be looked for; whoever asks is told."""
+        """Nothing more can be looked for; whoever asks next is told, and ends it."""
         self.failure = error
 
     def page(self, asked: Asked, now: MonotonicNs) -> Page[ResultT] | None:
@@ -205,6 +205,13 @@ class Searches(Generic[AboutT, ResultT]):
         self._remove(search)
         return search
 
+    def clear(self) -> list[str]:
+        """Ends all of them; their tokens."""
+        tokens = list(self._open)
+        for search in list(self._open.values()):
+            self._remove(search)
+        return tokens
+
     def next_timeout(self) -> int | None:
         """When the next of them is over, if nobody asks for it before; None: there is none."""
         return min((search.expires_ns for search in self._open.values()), default=None)
@@ -218,7 +225,7 @@ class Searches(Generic[AboutT, ResultT]):
         over = [
             search
             for search in self._open.values()
-            if search.ended or search.failure or (now >= search.expires_ns and not search.waited_for)
+            if search.ended or (now >= search.expires_ns and not search.waited_for)
         ]
         for search in over:
             self._remove(search)

@@ -117,8 +117,15 @@ def test_a_search_that_failed_is_not_looked_for_any_more(searches):
     search = begin(searches)
     search.fail(OSError("gone"))
     assert not search.hungry
-    with pytest.raises(UnknownSearchError):
-        searches.find(search.token, "anna", 0)
+    # Somebody has to be told.
+    assert isinstance(searches.find(search.token, "anna", 0).failure, OSError)
+
+
+def test_all_can_be_ended(searches):
+    ours = [begin(searches, owner) for owner in ("anna", "bert")]
+    assert searches.clear() == [search.token for search in ours]
+    assert all(search.ended for search in ours)
+    assert len(searches) == 0
 
 
 def test_ended_it_answers_who_waits(searches):
