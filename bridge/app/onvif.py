@@ -61,6 +61,11 @@ class OnvifDoor:
         return self._server
 
     @property
+    def search(self) -> Search:
+        """For its counters."""
+        return self._search
+
+    @property
     def factory(self) -> Any:
         """What makes a protocol for each connection."""
         return self._server.factory

@@ -267,6 +267,7 @@ class Service:
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
                 numbers.of_recording(self._recording),
+                numbers.of_searches(self._onvif.search),
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )

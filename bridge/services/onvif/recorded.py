@@ -24,6 +24,9 @@ from bridge.wire.soap.faults import ACTION_FAILED, SoapFault
 KEPT_NS = 1 * NS_PER_S
 """A list of all recordings serves for so long: a client asks several things of it in a row, and many ask at once."""
 
+MAX_KEPT = 64
+"""Principals for whom it is kept; with one more, it is made anew for all."""
+
 _T = TypeVar("_T")
 
 
@@ -110,6 +113,7 @@ class Recorded:
         self._slices, self._in_pool, self._clock = slices, in_pool, clock
         self._kept: dict[str, Held] = {}
         self._kept_until_ns = 0
+        self._seen: dict[Principal, tuple[dict[str, Held] | None, tuple[Seen, ...]]] = {}
         self._log = structlog.get_logger()
 
     async def ask(self, work: Callable[[Library], _T]) -> _T:
@@ -123,10 +127,22 @@ class Recorded:
             self._log.warning("recordings cannot be read", reason=str(error))
             raise SoapFault(ACTION_FAILED.because("recordings cannot be read now")) from None
 
-    async def all(self, principal: Principal | None) -> list[Seen]:
+    async def all(self, principal: Principal | None) -> tuple[Seen, ...]:
         """All of his, without tracks, in the order of their making; those that ended as long as there is footage."""
         held = await self._held()
-        return await self._slices.gather(self._seen_by(principal, one) for one in held.values())
+        if principal is None:
+            return ()
+        of, seen = self._seen.get(principal, (None, ()))
+        if of is not held:
+            seen = tuple(await self._slices.gather(self._seen_by(principal, one) for one in held.values()))
+            if len(self._seen) >= MAX_KEPT:
+                self._seen.clear()
+            self._seen[principal] = held, seen
+        return seen
+
+    def forget(self) -> None:
+        """Rights have changed: nothing that was made for anybody serves any more."""
+        self._seen.clear()
 
     async def find(self, principal: Principal | None, token: str) -> Seen | None:
         """The recording of that token, without tracks; None when there is none for him."""

@@ -135,8 +135,8 @@ def find_events(
     heapq.heapify(queue)
     while queue:
         _, number, event, rest = heapq.heappop(queue)
-        if event is not None:
-            yield event if wanted.takes(event) else None
+        # A recording whose turn has come was looked up, which takes its time, too.
+        yield event if event is not None and wanted.takes(event) else None
         following = next(rest, None)
         if following is not None:
             heapq.heappush(queue, (sign * following.utc_ns, number, following, rest))

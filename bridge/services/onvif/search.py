@@ -36,7 +36,7 @@ from bridge.wire.soap.faults import SoapFault, action_failed, invalid_value
 RECORDINGS, EVENTS = "recordings", "events"
 """Kinds of searches."""
 
-LOOKED_AT = 1000
+LOOKED_AT = 250
 """Recordings or events between two looks at whether anybody still wants to know."""
 
 CallLater = Callable[[float, Callable[[], None]], Any]
@@ -97,6 +97,16 @@ class Search:
         self._waiting: dict[str, list[Deferred[None]]] = {}
         self._expiry: Any = None
 
+    @property
+    def open(self) -> int:
+        """Searches now."""
+        return len(self._searches)
+
+    @property
+    def pushed_out(self) -> int:
+        """Searches that gave way to newer ones of their users."""
+        return self._searches.pushed_out
+
     def capabilities(self, _call: Call) -> Answer:
         """`tse:Capabilities`: what is built."""
         return {"MetadataSearch": False, "GeneralStartEvents": False, "NLSearch": False, "ImageSearch": False}
@@ -134,7 +144,7 @@ class Search:
     async def GetMediaAttributes(self, call: Call, request: Request) -> Answer:
         """At one instant, of those recordings that have footage then."""
         tokens = dict.fromkeys(request.get("RecordingTokens") or ())
-        seen = await self._recorded.all(call.principal)
+        seen: Sequence[Seen] = await self._recorded.all(call.principal)
         if tokens:
             seen = self._named(seen, tokens)
         at_ns = utc_ns_of(request["Time"])
@@ -177,7 +187,7 @@ class Search:
         start_states = request["IncludeStartState"]
 
         def results(library: Library) -> Iterator[RecordingEvent | None]:
-            scope = recordings
+            scope: Sequence[Seen] = recordings
             if condition is not None:
                 scope = [one for one in _matching(library, recordings, condition) if one is not None]
             return find_events(library, scope, wanted, start_ns, end_ns, start_states=start_states)
@@ -207,6 +217,7 @@ class Search:
 
     def forget(self) -> None:
         """Ends all searches: rights have changed, and what was found under the old ones is not handed out."""
+        self._recorded.forget()
         for token in self._searches.clear():
             self._tell(token)
 
@@ -332,7 +343,7 @@ class Search:
 
     # --- Scope -------------------------------------------------------------------------------------------------------
 
-    async def _scope(self, call: Call, request: Request) -> tuple[list[Seen], SearchFilter | None]:
+    async def _scope(self, call: Call, request: Request) -> tuple[Sequence[Seen], SearchFilter | None]:
         """The recordings that are named, or all; and the filter that they are to be held against.
 
         Raises InvalidToken, InvalidSource, InvalidFilterFault.

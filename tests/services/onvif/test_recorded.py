@@ -2,9 +2,10 @@
 
 import pytest
 
-from bridge.services.onvif.recorded import Seen
+from bridge.services.onvif.recorded import MAX_KEPT, Seen
 from bridge.store.backend import DatabaseUnusableError
-from tests.services.onvif.bridge_setting import AAC, H264_MAIN, PCMU, Bridge, fixture_recordings
+from bridge.system.access import Principal, Role
+from tests.services.onvif.bridge_setting import AAC, H264_MAIN, PCMU, Bridge, fixture_recordings, run
 
 
 @pytest.fixture
@@ -51,6 +52,16 @@ def test_an_index_that_fails_is_told_once_and_works_again(bridge):
     assert "index.db" not in "".join(filter(None, reply.body.itertext()))
     bridge.library.error = None
     assert len(bridge.ask("recording", "GetRecordings")) == 5
+
+
+def test_what_was_kept_for_many_is_bounded(bridge):
+    recorded = bridge.served.search._recorded
+    for number in range(MAX_KEPT + 3):
+        principal = Principal.with_role(f"user-{number}", Role.VIEWER, ["gate"])
+        assert len(run(recorded.all(principal), bridge.turns)) == 2
+    assert len(recorded._seen) == 3
+    recorded.forget()
+    assert recorded._seen == {}
 
 
 def test_a_list_serves_for_a_second(bridge):

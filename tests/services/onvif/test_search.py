@@ -381,9 +381,9 @@ def test_what_is_over_is_forgotten_though_nobody_asks(bridge):
     search = bridge.served.search
     for _ in range(3):
         find(bridge)
-    assert len(search._searches) == 3
+    assert search.open == 3
     bridge.timers.advance(11)
-    assert len(search._searches) == 0
+    assert search.open == 0
     assert bridge.timers.calls == []
     find(bridge)
     assert len(bridge.timers.calls) == 1
@@ -395,7 +395,8 @@ def test_ten_thousand_searches(bridge):
     last = ""
     for _ in range(300):  # each as the next: the bound is what counts
         last = find(bridge)
-    assert len(bridge.served.search._searches) == MAX_OF_ONE_USER
+    assert bridge.served.search.open == MAX_OF_ONE_USER
+    assert bridge.served.search.pushed_out == 300 - MAX_OF_ONE_USER
     assert page(bridge, last)[0] == "Completed"
 
 
