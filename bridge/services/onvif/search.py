@@ -1,7 +1,7 @@
 """Handlers of the search service (`tse`): what there is, and sessions that find recordings and their events.
 
 Follows the ONVIF Recording Search Specification. A session looks for results in the reader pool while its client waits
-for them, a page ahead and no further; pages are rendered in slices.
+for them, a page and one more and no further; pages are rendered in slices.
 """
 
 import datetime as dt
@@ -294,12 +294,15 @@ class Search:
 
     async def _work(self, session: Session[Sought, Result]) -> None:
         try:
-            while session.hungry:
+            wanted = True
+            while wanted:
                 results, all_found = await self._recorded.ask(session.about.look)
                 if results and isinstance(results[-1], RecordingEvent):
                     session.about.reached_ns = results[-1].utc_ns
                 session.add(results, all_found=all_found)
                 self._tell(session.token)
+                # Whoever was told has his page by now, or waits for more.
+                wanted = session.hungry and session.waited_for
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised to whoever waits for the results
             session.fail(error)
         finally:
