@@ -69,10 +69,10 @@ def write(path: Path, sections: Iterable[Section], facts: Mapping[str, str]) -> 
 
 
 def _empty(maker: "Callable[[Any], Section]") -> Section:
-    return maker({} if maker in (of_ingest, of_recording, of_media_database) else [])
+    return maker({} if maker in (of_ingest, of_recording, of_media_database, of_search) else [])
 
 
-_RECORDING, _DATABASE = "Recording", "The media database"
+_RECORDING, _DATABASE, _SEARCH = "Recording", "The media database", "Search"
 
 # --- The measurements ------------------------------------------------------------------------------------------------
 
@@ -336,6 +336,29 @@ def of_media_database(row: dict[str, Any]) -> Section:
     return Section(_DATABASE, how, (_table(heads, lines), facts), targets)
 
 
+def of_search(row: dict[str, Any]) -> Section:
+    """bench/search.py"""
+    how = (
+        "Whole SOAP requests without HTTP, over a real index: recordings with a row for every six hours and a gap "
+        'every day. FindRecordings (`boolean(//Track[TrackType = "Video"])`) and FindEvents: the search and its first '
+        "page of 100 results; events from a random instant, with the states there. Each request asks the index anew. "
+        "What is done in the reader pool counts for the time; held: CPU of the reactor's longest turn."
+    )
+    if not row:
+        return Section(_SEARCH, how, (), ())
+    name = f"{row['recordings']} recordings, {row['days']} days"
+    kinds = [kind for kind, figures in row.items() if isinstance(figures, dict)]
+    targets = (
+        Target(f"{name}: GetRecordingSummary, p95", 100, row["summary"]["ms_p95"], " ms"),
+        Target(f"{name}: FindRecordings, first results, p95", 100, row["find recordings"]["ms_p95"], " ms"),
+        *(Target(f"{name}, {kind}: held the reactor", 20, row[kind]["held_ms"], " ms") for kind in kinds),
+    )
+    heads = ("", "p50 ms", "p95 ms", "the first ms", "held ms, worst")
+    fields = ("ms_p50", "ms_p95", "first_ms", "held_ms")
+    lines = [(kind, *(_number(row[kind][field]) for field in fields)) for kind in kinds]
+    return Section(_SEARCH, how, (_table(heads, lines), f"{row['rows']} rows."), targets)
+
+
 MAKERS: dict[str, Callable[[Any], Section]] = {
     "fanout": of_fanout,
     "first-picture": of_first_picture,
@@ -344,6 +367,7 @@ MAKERS: dict[str, Callable[[Any], Section]] = {
     "recording": of_recording,
     "media-database": of_media_database,
     "profiles": of_profiles,
+    "search": of_search,
 }
 
 

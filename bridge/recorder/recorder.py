@@ -291,6 +291,11 @@ class Recorder:
         """How each of them is."""
         return tuple(self._status(entry) for entry in self._recordings.values())
 
+    def state(self, camera: str, stream: str) -> RecordingState | None:
+        """How that stream's recording is; None: it has none."""
+        entry = self._recordings.get((camera, stream))
+        return None if entry is None else self._status(entry).state
+
     @property
     def storages(self) -> tuple[StorageNumbers, ...]:
         """How each of them is, for metrics."""

@@ -121,6 +121,8 @@ def test_recordings_begin_are_written_and_end_with_the_recorder(setting):
     assert setting.states() == {"gate": RecordingState.STARTING, "yard": RecordingState.OFF}
     setting.ready("gate")
     assert setting.states()["gate"] is RecordingState.RECORDING
+    assert setting.recorder.state("gate", "main") is RecordingState.RECORDING
+    assert setting.recorder.state("gate", "sub") is None
     assert (Topic.RECORDING_STATE, "rec-gate.main", {"IsRecording": True}) in setting.told
     setting.frames(249, "gate")
     setting.until(lambda: setting.status("gate").written_units > 200)
