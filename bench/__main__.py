@@ -18,7 +18,19 @@ from typing import Any
 
 import structlog
 
-from bench import behind, fanout, first_picture, ingest, measure, media_database, profiles, recording, report, search
+from bench import (
+    behind,
+    fanout,
+    first_picture,
+    ingest,
+    measure,
+    media_database,
+    profiles,
+    recording,
+    replay,
+    report,
+    search,
+)
 
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = measure.ROOT / "docs" / "benchmarks.md"
@@ -65,6 +77,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "media-database": lambda plan, say: media_database.run(quick=plan.quick, say=say),
     "search": lambda plan, say: search.run(quick=plan.quick, say=say),
+    "replay": lambda plan, say: replay.run(runs=plan.runs, seconds=plan.seconds, quick=plan.quick, say=say),
     "profiles": lambda plan, say: profiles.run(camera_counts=(32, 500), runs=max(plan.runs, 3), say=say),
 }
 
