@@ -60,7 +60,9 @@ def test_tables_of_video():
 
 
 def test_tables_of_sound():
-    sound = PlainTrack(TRACKS["mu-law"], [0, 160, 320], 480, [0] * 3, [160] * 3, [16, 176, 336], [True] * 3, -800)
+    sound = PlainTrack(
+        TRACKS["mu-law"], [0, 160, 320], 480, [0] * 3, [160] * 3, [16, 176, 336], [True] * 3, -800, number=2
+    )
     tables = tables_of(plain.moov([PICTURES, sound]), 1)
     assert tables[b"stts"] == "00000000 00000001 00000003 000000a0"
     assert tables[b"stsc"] == "00000000 00000001 00000001 00000003 00000001"
@@ -137,6 +139,7 @@ def plain_file(tracks: list[files.Samples], starts_ms: int | None = None, later_
                 [at[number, index] for index in range(len(times))],
                 samples.keys,
                 first if starts_ms is None else starts_ms * samples.track.clock_rate // 1000,
+                number=number + 1,
             )
         )
     content = b"".join(data)
