@@ -82,16 +82,18 @@ def moov(tracks: Sequence[PlainTrack]) -> bytes:
     traks = []
     longest = 0
     for plain in tracks:
-        edits, duration = _edits(plain)
+        edits, duration, ends = _edits(plain)
         length = plain.end - plain.decode_times[0]
         formats = [plain.track, *(track for _, track in plain.changes)]
         traks.append(trak(formats, plain.number, _tables(plain), duration=duration, media_duration=length, edits=edits))
-        longest = max(longest, duration)
+        # Longer than the presentation by what is hidden in front: qtdemux of GStreamer 1.22 holds media times against
+        # it, and would leave out as much at the end.
+        longest = max(longest, duration, ends)
     return box(b"moov", movie_header(longest, max((plain.number for plain in tracks), default=0)), *traks)
 
 
-def _edits(plain: PlainTrack) -> tuple[bytes, int]:
-    """(`edts`, how long the track is shown, in MOVIE_TIMESCALE), 8.6.5 and 8.6.6."""
+def _edits(plain: PlainTrack) -> tuple[bytes, int, int]:
+    """(`edts`, how long the track is shown, media time of its end, both in MOVIE_TIMESCALE), 8.6.5 and 8.6.6."""
     rate, times = plain.track.clock_rate, plain.decode_times
     first = min(map(add, times, plain.offsets))
     until = max(map(add, times, plain.offsets)) + plain.end - times[-1]
@@ -103,10 +105,11 @@ def _edits(plain: PlainTrack) -> tuple[bytes, int]:
     delay = (begin - plain.starts_at) * MOVIE_TIMESCALE // rate
     # Rounded up: a player drops the last sample when it ends behind its edit.
     length = -((begin - until) * MOVIE_TIMESCALE // rate)
+    ends = -((times[0] - until) * MOVIE_TIMESCALE // rate)
     entries = [_EDIT.pack(delay, _EMPTY, _NORMAL_SPEED)] if delay else []
     # Decode times of the file begin with 0.
     entries.append(_EDIT.pack(length, begin - times[0], _NORMAL_SPEED))
-    return box(b"edts", full_box(b"elst", 1, 0, _COUNT.pack(len(entries)), *entries)), delay + length
+    return box(b"edts", full_box(b"elst", 1, 0, _COUNT.pack(len(entries)), *entries)), delay + length, ends
 
 
 def _tables(plain: PlainTrack) -> bytes:
