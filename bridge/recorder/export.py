@@ -92,7 +92,10 @@ def export_evidence(items: Iterator[Item], file: BinaryIO, from_ns: int, until_n
         samples.chunks,
         parts,
     )
-    digests = digests_box(contents)
+    try:
+        digests = digests_box(contents)
+    except ValueError as error:
+        raise ExportError(f"the stretch is too long for one file: {error}") from None
     file.seek(exported.size_bytes)
     file.write(digests + evidence)
     exported.signature_at = exported.size_bytes + len(digests) + signature_at

@@ -28,8 +28,8 @@ _BATCH = 32
 _CHUNK_NS = 2 * NS_PER_S
 _CHUNK_BYTES = 8 << 20
 
-#: More would make digests that are longer than a reader takes.
-MAX_CHUNKS = 200_000
+#: 40 hours of picture and sound. More would make digests that are longer than a reader takes.
+MAX_CHUNKS = 150_000
 
 
 class ExportError(BridgeError):

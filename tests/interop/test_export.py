@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from bridge.base.media import AccessUnit, Codec, Track
 from bridge.base.time import NS_PER_S
@@ -131,6 +132,21 @@ def test_the_checker_is_a_program_of_its_own(tmp_path):
     assert (good.returncode, good.stdout.splitlines()[0]) == (0, "intact; exported by ann on host")
     assert run("export.mp4", "other.der").stdout == "refused: the signature is somebody else's\n"
     assert run("changed.mp4").returncode == 1
+
+
+def test_openssl_checks_the_signature(tmp_path):
+    """What docs/design/export.md says of it is enough for a tool that knows nothing of MP4."""
+    data = signed()
+    sibo = next(found for found in all_boxes(data) if found.kind == b"sibo")
+    (tmp_path / "signature").write_bytes(data[sibo.content : sibo.end])
+    (tmp_path / "signed").write_bytes(data[: sibo.content] + bytes(sibo.end - sibo.content) + data[sibo.end :])
+    (tmp_path / "signer.pem").write_bytes(certificate().public_bytes(Encoding.PEM))
+    openssl = needs("openssl")
+    command = [openssl, "x509", "-in", "signer.pem", "-pubkey", "-noout", "-out", "key.pem"]
+    subprocess.run(command, cwd=tmp_path, timeout=60, check=True)
+    scheme = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:20", "-sigopt", "rsa_mgf1_md:sha256"]
+    command = [openssl, "dgst", "-sha256", *scheme, "-verify", "key.pem", "-signature", "signature", "signed"]
+    assert subprocess.run(command, cwd=tmp_path, timeout=60, check=True, capture_output=True).stdout == b"Verified OK\n"
 
 
 # --- The same files before both checks -------------------------------------------------------------------------------
