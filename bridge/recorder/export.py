@@ -52,7 +52,7 @@ def export_plain(items: Iterator[Item], file: BinaryIO, from_ns: int) -> Exporte
 
     file: empty, and seekable. Raises ExportError when there is nothing, or when codec or tracks change.
     """
-    samples = SampleFile(file, plain.FTYP, WithoutGaps(from_ns))
+    samples = SampleFile(file, plain.FTYP, WithoutGaps(from_ns), digests=False)
     samples.take(items)
     samples.finish(None)
     return samples.exported

@@ -31,6 +31,9 @@ _CHUNK_BYTES = 8 << 20
 #: 40 hours of picture and sound. More would make digests that are longer than a reader takes.
 MAX_CHUNKS = 150_000
 
+#: FFmpeg takes 1,024 sample entries of a track.
+_MAX_FORMATS = 1000
+
 
 class ExportError(BridgeError):
     """A stretch cannot be exported as one file: why, and what can."""
@@ -56,9 +59,15 @@ class Exported:
 
 
 class SampleFile:
-    """The samples into `mdat`, chunk by chunk, each track's together; then `moov`. Holds a chunk and the columns."""
+    """The samples into `mdat`, chunk by chunk, each track's together; then `moov`. Holds a chunk and the columns.
 
-    def __init__(self, file: BinaryIO, ftyp: bytes, timeline: Timeline, until_ns: int = FOREVER_NS) -> None:
+    until_ns: what was captured later is not counted as shown
+    digests:  whether `chunks` and `parts` are wanted
+    """
+
+    def __init__(
+        self, file: BinaryIO, ftyp: bytes, timeline: Timeline, until_ns: int = FOREVER_NS, *, digests: bool = True
+    ) -> None:
         self.exported = Exported()
         self.parts: list[Part] = []
         self.chunks: list[Chunk] = []
@@ -66,6 +75,7 @@ class SampleFile:
         self._ftyp = ftyp
         self._timeline = timeline
         self._until_ns = until_ns
+        self._digests = digests
         self._lead = 0
         self._tracks: tuple[_Track, ...] = ()
         self._at = len(ftyp) + plain.MDAT_HEADER_BYTES
@@ -105,6 +115,11 @@ class SampleFile:
         self._timeline.begin_run(lead)
         for track, format_ in zip(self._tracks, described, strict=True):
             track.begin_run(format_)
+            if track.formats > _MAX_FORMATS:
+                raise ExportError(
+                    f"the recording has more than {_MAX_FORMATS} formats: export up to"
+                    f" {format_utc(self.exported.until_ns)}, and from there on as a second file"
+                )
 
     def _interrupt(self) -> None:
         """Something is missing: what comes does not hang on what was before, whatever its run."""
@@ -139,8 +154,9 @@ class SampleFile:
                 continue
             data, from_ns, until_ns = held
             self._file.write(data)
-            since, until = format_utc(from_ns), format_utc(until_ns)
-            self.chunks.append(Chunk(number, since, until, self._at, len(data), digest_of(data)))
+            if self._digests:
+                since, until = format_utc(from_ns), format_utc(until_ns)
+                self.chunks.append(Chunk(number, since, until, self._at, len(data), digest_of(data)))
             self._at += len(data)
         self._held_bytes = 0
         if len(self.chunks) > MAX_CHUNKS:
@@ -165,14 +181,18 @@ class SampleFile:
         header = plain.mdat_header(self._at - len(self._ftyp) - plain.MDAT_HEADER_BYTES)
         self._file.seek(len(self._ftyp))
         self._file.write(header)
-        self.parts = [
+        if self._digests:
+            self.parts = self._parts(header, moov)
+        self.exported.from_ns = self._timeline.starts_utc_ns
+        self.exported.size_bytes = self._at + len(moov)
+        return shown
+
+    def _parts(self, header: bytes, moov: bytes) -> list[Part]:
+        return [
             Part("ftyp", 0, len(self._ftyp), digest_of(self._ftyp)),
             Part("mdat header", len(self._ftyp), len(header), digest_of(header)),
             Part("moov", self._at, len(moov), digest_of(moov)),
         ]
-        self.exported.from_ns = self._timeline.starts_utc_ns
-        self.exported.size_bytes = self._at + len(moov)
-        return shown
 
     def _too_long(self) -> str:
         longest = max(self.exported.gaps, key=lambda gap: gap.until_ns - gap.from_ns, default=None)
@@ -197,12 +217,18 @@ class _Track:
         self._nal_units = track.medium is Medium.VIDEO
         self._times = DecodeTimes(track)
         self._changes: list[tuple[int, Track]] = []
+        self._formats = {track}
         self._held: list[bytes] = []
         self._held_units: list[int] = []
         self._waiting: list[int] = []
         self._dts, self._offsets = array("q"), array("i")
         self._sizes, self._at, self._keys = array("I"), array("Q"), array("B")
         self._end = 0
+
+    @property
+    def formats(self) -> int:
+        """How many different ones so far."""
+        return len(self._formats)
 
     @property
     def units(self) -> int:
@@ -217,6 +243,7 @@ class _Track:
         if format_ == self.format:
             return
         self.format = format_
+        self._formats.add(format_)
         if not self._sizes:
             self._track = format_
             return

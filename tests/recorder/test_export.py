@@ -156,6 +156,16 @@ def test_another_size_is_another_sample_entry(encoder):
         assert decoded(io.BytesIO(data)) == pytest.approx([number * 0.04 for number in range(50)], abs=0.0005)
 
 
+def test_a_size_that_comes_back():
+    tracks, first = footage(frames=25)
+    larger, second = footage(frames=25, start_s=1.0, size=(640, 480))
+    _, third = footage(frames=25, start_s=2.0)
+    items = [Begin(tracks, 0, 1), *first, Begin(larger, 0, 1), *second, Begin(tracks, 0, 1), *third]
+    with av.open(io.BytesIO(evidence(items)[1])) as container:
+        sizes = [frame.width for frame in container.decode(video=0)]
+    assert sizes == [320] * 25 + [640] * 25 + [320] * 25
+
+
 def test_a_format_without_a_unit_leaves_no_trace():
     tracks, units = footage(frames=10)
     other, _ = footage(frames=10, size=(640, 480))

@@ -55,6 +55,18 @@ def test_too_many_chunks_are_a_sentence(monkeypatch):
     tracks, units = footage(frames=125)
     with pytest.raises(ExportError, match=r"too long for one file: export up to 2027-01-15T08:00:03\.980Z"):
         written([Begin(tracks, 0, 1), *units])
+    plain_file = SampleFile(io.BytesIO(), plain.FTYP, AsCaptured(BEGIN), digests=False)
+    plain_file.take(iter([Begin(tracks, 0, 1), *units]))
+    plain_file.finish(None)
+    assert (plain_file.chunks, plain_file.parts) == ([], [])
+
+
+def test_too_many_formats_are_a_sentence(monkeypatch):
+    monkeypatch.setattr(export_samples, "_MAX_FORMATS", 1)
+    tracks, units = footage(frames=5)
+    larger, _ = footage(frames=5, size=(640, 480))
+    with pytest.raises(ExportError, match=r"more than 1 formats: export up to 2027-01-15T08:00:00\.180Z"):
+        written([Begin(tracks, 0, 1), *units, Begin(larger, 0, 1)])
 
 
 def test_decode_times_do_not_hang_on_what_was_before_a_gap():

@@ -45,8 +45,8 @@ class PlainTrack:
     starts_at:    presentation time of this track at which the presentation starts. Samples before it are there for
                   decoders and not shown; where it lies before all samples, the track starts that much later
     ends_at:    presentation time at which it ends; None: with the last sample
-    changes:    (sample, format): from the sample of that number (from 0) on the track has that format, for which it
-                gets a sample entry more. In order
+    changes:    (sample, format): from the sample of that number (from 0) on the track has that format. In order; each
+                format gets one sample entry, however often it comes back (FFmpeg takes 1,024 at most)
     number:     its id
     """
 
@@ -67,6 +67,11 @@ class PlainTrack:
         if not count or any(len(column) != count for column in (self.offsets, self.sizes, self.at, self.keys)):
             raise ValueError(f"a track of {count} samples with columns of another length, or none")
 
+    @property
+    def formats(self) -> list[Track]:
+        """One for each sample entry."""
+        return list(dict.fromkeys((self.track, *(track for _, track in self.changes))))
+
 
 def mdat_header(size_bytes: int) -> bytes:
     """The header of an `mdat` with so many bytes of samples: always of MDAT_HEADER_BYTES, to be written over."""
@@ -84,8 +89,9 @@ def moov(tracks: Sequence[PlainTrack]) -> bytes:
     for plain in tracks:
         edits, duration, ends = _edits(plain)
         length = plain.end - plain.decode_times[0]
-        formats = [plain.track, *(track for _, track in plain.changes)]
-        traks.append(trak(formats, plain.number, _tables(plain), duration=duration, media_duration=length, edits=edits))
+        traks.append(
+            trak(plain.formats, plain.number, _tables(plain), duration=duration, media_duration=length, edits=edits)
+        )
         # Longer than the presentation by what is hidden in front: qtdemux of GStreamer 1.22 holds media times against
         # it, and would leave out as much at the end.
         longest = max(longest, duration, ends)
@@ -150,11 +156,11 @@ def _chunks(plain: PlainTrack) -> tuple["array[int]", list[tuple[int, int]]]:
     A chunk holds what lies one behind the other and has one format (8.7.4).
     """
     places, contents, behind = array("Q"), [], -1
-    entry, changes = 1, [number for number, _ in reversed(plain.changes)]
+    entry, entries = 1, {track: number for number, track in enumerate(plain.formats, 1)}
+    changes = list(reversed(plain.changes))
     for number, (place, size) in enumerate(zip(plain.at, plain.sizes, strict=True)):
-        if changes and number == changes[-1]:
-            changes.pop()
-            entry, behind = entry + 1, -1
+        if changes and number == changes[-1][0]:
+            entry, behind = entries[changes.pop()[1]], -1
         if place != behind:
             places.append(place)
             contents.append((0, entry))

@@ -94,6 +94,15 @@ def test_a_change_of_format_is_an_entry_more():
     assert (1920 << 16).to_bytes(4, "big") + (1080 << 16).to_bytes(4, "big") in moov
 
 
+def test_a_format_that_comes_back_has_its_entry():
+    larger = replace(TRACKS["H.264"], width=1920, height=1080)
+    tables = tables_of(plain.moov([replace(PICTURES, changes=[(1, larger), (3, TRACKS["H.264"])])]))
+    assert tables[b"stsd"].startswith("00000000 00000002 ")
+    assert tables[b"stsc"] == (
+        "00000000 00000003 00000001 00000001 00000001 00000002 00000002 00000002 00000003 00000001 00000001"
+    )
+
+
 def test_a_presentation_that_ends_before_its_samples():
     tables = tables_of(plain.moov([replace(PICTURES, ends_at=10_000)]))
     assert tables[b"elst"] == "01000000 00000001 00000000 00001518 00000000 00000e10 00010000"
