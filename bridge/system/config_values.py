@@ -112,7 +112,7 @@ def parse_schedule(text: str) -> str:
 
 
 def expand(text: str, environ: Mapping[str, str], *, between: Callable[[str], str] = str) -> str:
-    """Puts in the environment's value for each `${NAME}`; `$${NAME}` stands for the text `${NAME}`.
+    """Puts in the environment's value for each `${NAME}`; `$${` stands for the text `${`.
 
     between: what is done to the text around the variables (the values themselves go in as they are)
     """
