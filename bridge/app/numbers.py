@@ -95,6 +95,7 @@ def of_rtsp(server: RtspServer) -> Source:
             ("rtsp_connections", "Connections now", statistics.connections),
             ("rtsp_sessions", "Sessions now", statistics.sessions),
             ("rtsp_viewers", "Viewers that media are sent to now", statistics.viewers),
+            ("rtsp_replays", "Sessions of recordings now", statistics.replays),
         ):
             yield Sample(name, text, value)
         for name, text, value in (

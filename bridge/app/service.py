@@ -258,6 +258,7 @@ class Service:
             limits=RtspLimits(
                 connections=limits.rtsp_connections,
                 connections_per_address=limits.rtsp_connections_per_address,
+                replays=limits.rtsp_replays,
                 session_timeout_s=limits.rtsp_session_timeout_ns // NS_PER_S,
                 request_timeout_s=limits.request_timeout_ns // NS_PER_S,
                 packet_bytes=packet_bytes,

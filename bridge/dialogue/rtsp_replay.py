@@ -27,7 +27,7 @@ FASTEST = Fraction(64)
 ALL_FRAMES = Frames()
 
 NPT_OF_1970_NS = 2_208_988_800 * NS_PER_S
-"""rtspsrc (GStreamer 1.22, without onvif-mode) reads the SDP's `clock=` and asks for it in `npt`: seconds since 1900."""
+"""rtspsrc (GStreamer 1.22) reads `clock=` in the SDP and, without onvif-mode, asks in `npt`: seconds since 1900."""
 
 
 class Begins(enum.Enum):

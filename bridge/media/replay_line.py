@@ -36,7 +36,8 @@ class ReplayLine:
 
     def __init__(self) -> None:
         self.lag_ns = 0
-        self._scale = Fraction(1)
+        self._numerator, self._denominator = 1, 1
+        self._reverse = False
         self._fresh = True
         self._ended = False
         self._jumps = 0
@@ -48,14 +49,14 @@ class ReplayLine:
 
     def begin(self, scale: Fraction) -> None:
         """The next unit is the first of a PLAY. scale: below 0: in reverse."""
-        self._scale = scale
+        self._numerator, self._denominator = scale.numerator, scale.denominator
+        self._reverse = scale < 0
         self._fresh = True
         self._ended = False
 
     def show_ns(self, utc_ns: int) -> int:
         """Where on the line a capture time is, as the line is tied now."""
-        scale = self._scale
-        return self._anchor_show_ns + (utc_ns - self._anchor_utc_ns) * scale.denominator // scale.numerator
+        return self._anchor_show_ns + (utc_ns - self._anchor_utc_ns) * self._denominator // self._numerator
 
     def place(self, utc_ns: int, latest_ns: int, *, discontinuity: bool, end: bool, now: MonotonicNs) -> Place:
         """
@@ -64,7 +65,7 @@ class ReplayLine:
         discontinuity: it does not follow on what was sent before
         end:           it is the last before a gap, in the direction of play
         """
-        reverse = self._scale < 0
+        reverse = self._reverse
         if self._fresh or (discontinuity and (self._ended if reverse else self._jumped(utc_ns))):
             self._tie(latest_ns, now)
         if discontinuity:

@@ -17,6 +17,7 @@ from bridge.media.fanout import InterleavedLane, Lane
 from bridge.media.playback import StartPoint
 from bridge.media.replay_line import Place, ReplayLine
 from bridge.media.replay_track import ReplayTrack
+from bridge.media.routes import MediaWriter
 from bridge.media.rtp_reports import FIRST_REPORT_NS, REPORT_PERIOD_NS
 from bridge.wire import rtcp
 from bridge.wire.replay_header import ReplayHeader
@@ -27,8 +28,12 @@ DATAGRAM_BYTES_PER_S = 50_000_000 // 8
 #: Time's worth of them that goes out at once: waking up for each packet costs more than sending it.
 DATAGRAM_BURST_NS = 4 * NS_PER_MS
 
+#: Waking up costs more than sending: what is due so soon goes out with what is due now.
+EARLY_NS = 20 * NS_PER_MS
+
 #: What one call of `on_timeout` sends at most, so that live viewers do not wait for it.
 TURN_BYTES = 256 * 1024
+TURN_UNITS = 50
 
 
 class ReplayUnit(Protocol):
@@ -70,8 +75,9 @@ class ReplaySender:
     """See the module. The session's legs stay; `begin` starts each PLAY on them."""
 
     def __init__(self, legs: Mapping[int, ReplayLeg], clock: Clock, cname: str) -> None:
-        """legs: by track of the recording."""
+        """legs: by track of the recording; those over TCP are written to `writers`."""
         self.legs = dict(legs)
+        self.writers = writers_of(self.legs.values())
         self.pause_at_ns: int | None = None
         self._sent_utc_ns: int | None = None
         self._clock = clock
@@ -79,7 +85,7 @@ class ReplaySender:
         self._line = ReplayLine()
         self._items: deque[Item] = deque()
         self._head: Place | None = None
-        self._scale = Fraction(1)
+        self._reverse, self._true_speed = False, True
         self._controlled = True
         self._cseq = 0
         self._run = 0
@@ -96,7 +102,8 @@ class ReplaySender:
         if anew:
             self._items.clear()
         self._head = None
-        self._scale, self._controlled, self._cseq = scale, controlled, cseq
+        self._reverse, self._true_speed = scale < 0, scale == 1
+        self._controlled, self._cseq = controlled, cseq
         self._starved = False
         self._line.begin(scale)
         self.pause_at_ns = None
@@ -115,11 +122,18 @@ class ReplaySender:
         """No media; what is in hand stays."""
         self._running = False
 
+    def add(self, track: int, leg: ReplayLeg) -> None:
+        """One track more, from the next PLAY on."""
+        self.legs[track] = leg
+        self.writers = writers_of(self.legs.values())
+
     def part(self, track: int) -> None:
         """One track is not wanted any more."""
         leg = self.legs.pop(track, None)
         if leg is not None:
             self._say_goodbye(leg)
+            self.writers = writers_of(self.legs.values())
+            self._head = None
 
     def stop(self) -> None:
         """The end."""
@@ -140,13 +154,19 @@ class ReplaySender:
         return self._sent_utc_ns if unit is None else unit.unit.utc_ns
 
     @property
+    def begins_ns(self) -> int | None:
+        """As `position_ns`, but in reverse of what is shown first."""
+        unit = self._next()
+        return self._latest_of_group(unit) if unit is not None and self._reverse else self.position_ns
+
+    @property
     def pause_reached(self) -> bool:
         """Whether what comes next lies behind the instant at which play is to pause."""
         unit = self._next()
         at_ns = self.pause_at_ns
         if at_ns is None or unit is None:
             return False
-        return self._latest_of_group(unit) <= at_ns if self._scale < 0 else unit.unit.utc_ns >= at_ns
+        return self._latest_of_group(unit) <= at_ns if self._reverse else unit.unit.utc_ns >= at_ns
 
     def starts(self, now: MonotonicNs) -> dict[int, StartPoint]:
         """Of each track the first packet that the PLAY will send, as far as it is in hand."""
@@ -185,17 +205,18 @@ class ReplaySender:
             for leg in self.legs.values():
                 if (data := self._report(leg)) is not None:
                     leg.lane.send_rtcp(data)
-        sent_bytes = 0
-        while sent_bytes < TURN_BYTES and self._may_send and now >= self._free_ns:
+        sent_bytes, sent_units = 0, 0
+        while sent_bytes < TURN_BYTES and sent_units < TURN_UNITS and self._may_send and now >= self._free_ns:
             unit = self._next()
             if unit is None or self.pause_reached:
                 return
             self._head = self._head or self._place(unit, now)
-            if self._controlled and self._head.due_ns > now:
+            if self._controlled and self._head.due_ns > now + EARLY_NS:
                 return
             place, self._head = self._head, None
             self._items.popleft()
             sent_bytes += self._send(unit, place, now)
+            sent_units += 1
 
     @property
     def blocked(self) -> bool:
@@ -209,7 +230,10 @@ class ReplaySender:
 
     @property
     def _clear(self) -> bool:
-        return all(leg.lane.writer.clear for leg in self.legs.values() if isinstance(leg.lane, InterleavedLane))
+        for writer in self.writers:  # noqa: SIM110 - a generator costs more than the question
+            if not writer.clear:
+                return False
+        return True
 
     # Units
 
@@ -253,7 +277,10 @@ class ReplaySender:
 
     def _place(self, unit: ReplayUnit, now: MonotonicNs) -> Place:
         utc_ns = unit.unit.utc_ns
-        if self._scale > 0:
+        if not self._controlled:
+            # The client does the timing.
+            return Place(utc_ns, now, 0)
+        if not self._reverse:
             self._group_ns = utc_ns
         elif unit.discontinuity or self._group_ns < utc_ns:
             self._group_ns = self._latest_of_group(unit)
@@ -264,7 +291,7 @@ class ReplaySender:
 
     def _rtp_time(self, track: ReplayTrack, unit: AccessUnit, place: Place) -> int:
         if self._controlled:
-            return track.shown_time(unit, place, self._run, true_speed=self._scale == 1)
+            return track.shown_time(unit, place, self._run, true_speed=self._true_speed)
         return track.original_time(unit, self._run)
 
     def _send(self, item: ReplayUnit, place: Place, now: MonotonicNs) -> int:
@@ -279,8 +306,9 @@ class ReplaySender:
             self._cseq,
         )
         self._sent_utc_ns = unit.utc_ns
-        self._line.sent(place, now, starved=self._starved)
-        self._starved = False
+        if self._controlled:
+            self._line.sent(place, now, starved=self._starved)
+            self._starved = False
         rtp_time = self._rtp_time(leg.track, unit, place)
         packets = leg.track.packets(unit, rtp_time, header.encode())
         if packets is None:
@@ -315,3 +343,8 @@ class ReplaySender:
         report = self._report(leg)
         if report is not None:
             leg.lane.send_rtcp(report + rtcp.encode((rtcp.Bye((leg.track.ssrc,)),)))
+
+
+def writers_of(legs: Iterable[ReplayLeg]) -> frozenset[MediaWriter]:
+    """The connections that some of these legs go through."""
+    return frozenset(leg.lane.writer for leg in legs if isinstance(leg.lane, InterleavedLane))

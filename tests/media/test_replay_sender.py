@@ -9,7 +9,7 @@ from bridge.base.media import AccessUnit, Codec, Track
 from bridge.base.time import NS_PER_MS, NS_PER_S, ManualClock
 from bridge.media.fanout import lane_for
 from bridge.media.outbox import MAX_MEDIA_BYTES, Allowance, Flow
-from bridge.media.replay_sender import DATAGRAM_BYTES_PER_S, TURN_BYTES, Described, ReplayLeg, ReplaySender
+from bridge.media.replay_sender import DATAGRAM_BYTES_PER_S, TURN_BYTES, TURN_UNITS, Described, ReplayLeg, ReplaySender
 from bridge.media.replay_track import ReplayTrack
 from bridge.media.routes import Datagrams, Interleaved
 from bridge.wire import rtcp
@@ -132,13 +132,13 @@ def test_in_time_units_go_out_when_they_are_due_with_their_own_distances():
     assert {unit[4].cseq for unit in setting.units} == {7}
 
 
-@pytest.mark.parametrize(("scale", "step"), [(4, 10), (Fraction(1, 2), 80)])
-def test_scale(scale, step):
+@pytest.mark.parametrize(("scale", "step", "sent"), [(4, 10, [0, 0, 0, 30]), (Fraction(1, 2), 80, [0, 80, 160, 240])])
+def test_scale(scale, step, sent):
     setting = Setting()
-    setting.play(picture(0, key=True), picture(FRAME), picture(2 * FRAME), scale=scale)
+    setting.play(picture(0, key=True), *(picture(FRAME * n) for n in range(1, 4)), scale=scale)
     setting.go()
-    assert times(setting) == [0, step, 2 * step]
-    assert times(setting, of=3) == [0, step * 90, step * 180]
+    assert times(setting) == sent
+    assert times(setting, of=3) == [step * 90 * n for n in range(4)]
 
 
 def test_as_fast_as_it_is_read_with_original_times_and_no_reports():
@@ -194,6 +194,13 @@ def test_a_turn_ends_after_so_many_bytes():
     setting.sender.on_timeout(setting.now)
     assert len(setting.writer.sent) == 3
     assert setting.sender.next_timeout(setting.now) == setting.now
+
+
+def test_a_turn_ends_after_so_many_units():
+    setting = Setting()
+    setting.play(*(sound(n) for n in range(TURN_UNITS + 5)), controlled=False)
+    setting.sender.on_timeout(setting.now)
+    assert len(setting.writer.sent) == TURN_UNITS
 
 
 def test_by_udp_no_more_goes_out_than_the_way_can_bear():

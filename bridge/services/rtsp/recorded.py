@@ -190,13 +190,13 @@ class RecordedStreams:
             raise LookupError(f"{presentation.path} was set up before it was looked for")
 
         def open_source(order: ReplayOrder, latest: bool) -> Source:
-            now = self._library.find(held.token)
-            if now is None:
-                raise NothingThereError(f"{held.token} is gone")
+            # What was found at SETUP says which recording and which tracks the SDP numbers; a seek asks for no more.
             if latest:
+                now = self._library.find(held.token)
+                if now is None:
+                    raise NothingThereError(f"{held.token} is gone")
                 order = replace(order, from_ns=now.until_ns)
-            # Tracks go by their numbers in the SDP, whatever came since.
-            return self._make_replay(self._library, replace(now, tracks=held.tracks), order)
+            return self._make_replay(self._library, held, order)
 
         return ReplayMeans(
             self._reactor,

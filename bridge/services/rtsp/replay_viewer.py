@@ -18,7 +18,7 @@ from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.rtsp_replay import Begins, ReplayTerms, ReplayWish
 from bridge.dialogue.rtsp_server_events import PlayRequested
 from bridge.dialogue.rtsp_session import Session
-from bridge.media.fanout import InterleavedLane, lane_for
+from bridge.media.fanout import lane_for
 from bridge.media.outbox import MAX_MEDIA_BYTES, Allowance, Flow
 from bridge.media.replay_sender import ReplayLeg, ReplaySender
 from bridge.media.replay_track import ReplayTrack
@@ -88,9 +88,7 @@ class ReplayViewer:
         self.played = False
         self.ports: dict[int, UdpPorts] = {}
         self._means = means
-        self._tracks: dict[int, ReplayTrack] = {}
         self._sender: ReplaySender | None = None
-        self._writer: MediaWriter | None = None
         self._play: _Play | None = None
         self._reading: ReplayReading | None = None
         self._ahead: Batch | None = None
@@ -116,7 +114,8 @@ class ReplayViewer:
         self._on_end = on_end
         before = self._play
         terms = wish.terms(before.terms if before else None)
-        if before is not None and wish.begins is Begins.RESUMED and terms == before.terms:
+        more = self._sender is not None and self._add_legs(self._sender, writer)
+        if before is not None and wish.begins is Begins.RESUMED and terms == before.terms and not more:
             if self.started and not self._played_out:
                 return self._started(wish, before)
             if not self._played_out:
@@ -173,30 +172,35 @@ class ReplayViewer:
             raise PlayRefusedError(454)
         self._drop_reading()
         now = means.clock.monotonic_ns()
-        if writer is not None:
-            self._writer = writer
-        sender = self._sender = self._sender or self._make_sender()
+        if self._sender is None:
+            if writer is None:
+                raise PlayRefusedError(455)
+            self._sender = ReplaySender({}, means.clock, means.cname)
+            self._add_legs(self._sender, writer)
+        sender = self._sender
         scale, controlled = play.terms.scale, play.terms.controlled
         sender.begin(scale, controlled=controlled, cseq=play.wish.cseq, anew=True, now=now)
         self._play, self._reading = play, reading
         self._take(batch)
 
-    def _make_sender(self) -> ReplaySender:
-        if self._writer is None:
-            raise LookupError("no connection to send on")
-        # Nothing is dropped: a unit is given to the writer when nothing waits there.
-        flow = Flow(Allowance(MAX_MEDIA_BYTES))
-        legs = {}
-        for number, route in routes_of(self.session, self.ports, self._writer).items():
-            legs[number] = ReplayLeg(self._means.make_track(number), lane_for(route, flow, resumes=True))
-        return ReplaySender(legs, self._means.clock, self._means.cname)
+    def _add_legs(self, sender: ReplaySender, writer: MediaWriter) -> bool:
+        """Tracks that were set up since the last PLAY, whether there are any."""
+        new = self.session.legs.keys() - sender.legs.keys()
+        if new:
+            # Nothing is dropped: a unit is given to the writer when nothing waits there.
+            flow = Flow(Allowance(MAX_MEDIA_BYTES))
+            routes = routes_of(self.session, self.ports, writer)
+            for number in new:
+                lane = lane_for(routes[number], flow, resumes=True)
+                sender.add(number, ReplayLeg(self._means.make_track(number), lane))
+        return bool(new)
 
     def _started(self, wish: ReplayWish, play: _Play, *, first: bool = False) -> PlayStart:
         sender = self._sender
         if sender is None:
             raise PlayRefusedError(455)
         starts: dict[int, tuple[int | None, int | None]] = dict.fromkeys(sender.legs, (None, None))
-        from_ns = sender.position_ns
+        from_ns = sender.begins_ns
         if first:
             points = sender.starts(self._means.clock.monotonic_ns())
             starts = {number: (point.sequence, point.rtp_time) for number, point in points.items()}
@@ -322,9 +326,8 @@ class ReplayViewer:
             return
         due = sender.next_timeout(now)
         if sender.blocked:
-            for leg in sender.legs.values():
-                if isinstance(leg.lane, InterleavedLane):
-                    leg.lane.writer.when_clear(self._go_on)
+            for writer in sender.writers:
+                writer.when_clear(self._go_on)
         if due is not None:
             self._timer = self._means.reactor.callLater(max(0, due - now) / NS_PER_S, self._go_on)
 

@@ -61,11 +61,15 @@ class RtspLimits:
 
 @dataclass(slots=True)
 class RtspStatistics:
-    """What the door has counted since it was made; connections, sessions and viewers are those of now."""
+    """What the door has counted since it was made; connections, sessions, viewers and replays are those of now.
+
+    replays: sessions of recordings, whether they play or not
+    """
 
     connections: int = 0
     sessions: int = 0
     viewers: int = 0
+    replays: int = 0
     connections_accepted: int = 0
     connections_refused: int = 0
     sessions_made: int = 0
@@ -165,6 +169,7 @@ class RtspServer(Factory):
         counts = self.counts
         counts.connections = len(self._connections)
         counts.sessions, counts.sessions_made = len(self.side.sessions), self.side.sessions.made
+        counts.replays = self.side.sessions.replays
         counts.viewers = sum(viewer.started for viewer in self._viewers.values())
         return counts
 

@@ -202,9 +202,9 @@ class ConnectionWriter:
         if self._losing:
             self._finish()
             return
-        waiting, self._waiting = self._waiting, []
-        for call in waiting:
-            call()
+        # In turn: who stops the writer from being clear again waits behind the others.
+        while self._waiting and self.clear:
+            self._waiting.pop(0)()
 
     def _unwatch(self) -> None:
         if self._watching:

@@ -195,10 +195,13 @@ def test_nothing_there(header):
 def test_a_recording_that_went_meanwhile():
     recorded = Recorded()
     client = recorded.viewer()
+    looks = recorded.library.looks
     recorded.library.all.clear()
-    assert client.ask("PLAY", PATH).status == 457
+    assert client.ask("PLAY", PATH, ("Range", "npt=now-")).status == 457
     recorded.library.broken = DatabaseUnusableError("gone")
-    assert client.ask("PLAY", PATH).status == 503
+    assert client.ask("PLAY", PATH, ("Range", "npt=now-")).status == 503
+    assert client.ask("PLAY", PATH, at(5)).status == 200
+    assert recorded.library.looks == looks + 2
 
 
 def test_by_udp():
@@ -466,6 +469,31 @@ def test_a_client_that_does_not_read_holds_what_waits_and_no_more():
     client.protocol.writer.resumeProducing()
     recorded.advance(0.2)
     assert recorded.replays[0].given > before
+
+
+def test_a_track_that_is_set_up_while_paused_is_played_from_then_on():
+    recorded = Recorded()
+    client = recorded.viewer()
+    client.ask("PLAY", PATH)
+    recorded.advance(0.2)
+    assert client.ask("PAUSE", PATH).status == 200
+    assert client.setup(f"{PATH}/trackID=1", "RTP/AVP/TCP;unicast;interleaved=2-3").status == 200
+    assert client.ask("PLAY", PATH).status == 200
+    recorded.advance(0.5)
+    assert {unit.channel for unit in units(client)} == {0, 2}
+    assert client.ask("PAUSE", PATH).status == 200
+    assert client.setup(f"{PATH}/trackID=0", "RTP/AVP/TCP;unicast;interleaved=6-7").status == 200
+    client.frames.clear()
+    assert client.ask("PLAY", PATH).status == 200
+    recorded.advance(0.5)
+    assert {unit.channel for unit in units(client)} == {6, 2}
+
+
+def test_backwards_the_reply_says_where_it_begins():
+    recorded = Recorded()
+    client = recorded.viewer()
+    reply = client.ask("PLAY", PATH, at(25, 3), ("Scale", "-1"))
+    assert reply.headers.get("Range") == at(29, 3)[1]
 
 
 def test_one_track_of_two_is_torn_down():
