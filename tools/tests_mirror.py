@@ -19,7 +19,6 @@ TESTED_ELSEWHERE = {
     "bridge/recorder/settings.py": "values without behaviour: tests/recorder/test_recorder.py",
     "bridge/services/rtsp/connection.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/live.py": "driven by tests/services/rtsp/test_server.py",
-    "bridge/services/rtsp/replay_reading.py": "driven by tests/services/rtsp/test_recorded.py",
     "bridge/services/rtsp/replay_viewer.py": "driven by tests/services/rtsp/test_recorded.py",
     "bridge/services/rtsp/served.py": "Protocols and what both viewers share: tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/viewer.py": "driven by tests/services/rtsp/test_server.py",

@@ -22,12 +22,18 @@ from bridge.wire.rtsp.replay_headers import (
     parse_scale,
 )
 
+#: Of the CSeq, which may be of any length, the low byte is sent; ten to the eighth is a multiple of it.
+_CSEQ_DIGITS = 8
+
 SLOWEST = Fraction(1, 16)
 FASTEST = Fraction(64)
 ALL_FRAMES = Frames()
 
 NPT_OF_1970_NS = 2_208_988_800 * NS_PER_S
 """rtspsrc (GStreamer 1.22) reads `clock=` in the SDP and, without onvif-mode, asks in `npt`: seconds since 1900."""
+
+LAST_NS = 253_402_300_800 * NS_PER_S - 1
+"""The end of the year 9999 in UTC."""
 
 
 class Begins(enum.Enum):
@@ -61,6 +67,7 @@ class ReplayTerms:
 class ReplayWish:
     """What a PLAY says. None in scale, controlled and frames: nothing. Times are UTC nanoseconds.
 
+    cseq:     its last digits
     from_ns:  begins is AT: there
     until_ns: None: open
     """
@@ -84,7 +91,9 @@ class ReplayWish:
 
     def reply_headers(self, terms: ReplayTerms, from_ns: int, until_ns: int | None) -> list[tuple[str, str]]:
         """Of the 200: the Range that is played, and what the client asked as it was granted."""
-        headers = [("Range", Range(RangeUnit.CLOCK, from_ns, until_ns).format())]
+        # 23:59:60 on the last day that can be written is one second beyond it.
+        until_ns = None if until_ns is None else min(until_ns, LAST_NS)
+        headers = [("Range", Range(RangeUnit.CLOCK, min(from_ns, LAST_NS), until_ns).format())]
         if self.scale is not None:
             headers.append(("Scale", format_scale(terms.scale)))
         if self.controlled is not None:
@@ -104,7 +113,7 @@ def read_wish(request: Request, range_: Range | None) -> ReplayWish:
     immediate = headers.get("Immediate")
     begins, from_ns, until_ns = _place(range_)
     wish = ReplayWish(
-        int(headers.get("CSeq") or 0),
+        int((headers.get("CSeq") or "0")[-_CSEQ_DIGITS:]),
         begins,
         from_ns,
         until_ns,
@@ -139,9 +148,11 @@ def _place(range_: Range | None) -> tuple[Begins, int | None, int | None]:
         return Begins.LATEST, None, None
     if range_.end_ns is None and range_.start_ns == 0:
         return Begins.FIRST, None, None
-    if range_.start_ns is not None and range_.start_ns >= NPT_OF_1970_NS:
-        end_ns = None if range_.end_ns is None else range_.end_ns - NPT_OF_1970_NS
-        return Begins.AT, range_.start_ns - NPT_OF_1970_NS, end_ns
+    start_ns, end_ns = range_.start_ns, range_.end_ns
+    if start_ns is not None and all(
+        NPT_OF_1970_NS <= ns <= NPT_OF_1970_NS + LAST_NS for ns in (start_ns, end_ns or start_ns)
+    ):
+        return Begins.AT, start_ns - NPT_OF_1970_NS, None if end_ns is None else end_ns - NPT_OF_1970_NS
     raise _no_range("clock=, npt=0- or npt=now-")
 
 

@@ -58,10 +58,16 @@ def test_ffmpeg_plays_a_recording_from_its_start(recorded: Service, camera: str,
                 shown.append((frame.time * 1000, filmed_ms))
             if len(shown) >= 40:
                 break
-    for (shown_ms, filmed_ms), (next_ms, next_filmed_ms) in itertools.pairwise(shown):
-        if next_filmed_ms - filmed_ms < 900:  # else the camera of a busy machine has left a gap, which is skipped
-            # The simulated camera may draw a picture late, by up to its interval.
-            assert next_ms - shown_ms == pytest.approx(next_filmed_ms - filmed_ms, abs=250)
+    steps = [
+        (next_ms - shown_ms, next_filmed_ms - filmed_ms)
+        for (shown_ms, filmed_ms), (next_ms, next_filmed_ms) in itertools.pairwise(shown)
+        if next_filmed_ms - filmed_ms < 900  # else the camera of a busy machine has left a gap, which is skipped
+    ]
+    # The simulated camera may draw a picture late, by up to its interval. With sound FFmpeg takes its time from sender
+    # reports, and steps by what a run's first capture times were wrong.
+    odd = [step for step in steps if step[0] != pytest.approx(step[1], abs=250)]
+    assert len(odd) <= 2, odd
+    assert len(steps) > 10
     began_ms = seconds(next(row for row in onb_recordings(recorded) if row["camera"] == camera)["from"]) * 1000
     assert shown[0][1] - began_ms < 3000
 

@@ -246,10 +246,10 @@ class ReplayViewer:
 
     # What is read
 
-    def _take(self, batch: Batch) -> None:
-        """A batch goes to the sender, and the next is read ahead."""
+    def _take(self, batch: Batch, *, starved: bool = False) -> None:
+        """A batch goes to the sender, and the next is read ahead. starved: the sender has waited for it."""
         if self._sender is not None:
-            self._sender.feed(batch.items, starved=self._after is After.EDGE)
+            self._sender.feed(batch.items, starved=starved)
         self._after = batch.after
         self._read_on()
 
@@ -280,7 +280,7 @@ class ReplayViewer:
         if not self._sender.hungry:
             self._ahead = batch
             return
-        self._take(batch)
+        self._take(batch, starved=self._after is After.EDGE)
         if self.started:
             self._go_on()
 
