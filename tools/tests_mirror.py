@@ -37,6 +37,7 @@ TESTS_OF_MORE = {
     "tests/dialogue/test_rtsp_client_and_server.py": "the two joined in memory",
     "tests/fuzz/": "targets and their runner; a target may cross several files",
     "tests/interop/": "the whole service against foreign clients",
+    "tests/recorder/test_replay_to_packets.py": "from footage through `recorder/replay` and `media/replay_sender`",
     "tests/recorder/test_whole_way.py": "from the hub through the files to the reader",
     "tests/wire/mp4/test_ffmpeg.py": "whole files, opened by FFmpeg",
 }

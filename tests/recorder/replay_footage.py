@@ -77,8 +77,8 @@ class Footage:
         if video:
             for order, place in enumerate(shown_order(kinds)):
                 utc_ns = start_ns + place * PICTURE_NS
-                parts = (kinds[order] + b"%d.%d" % (serial, order),)
                 key = kinds[order] == KEY_PICTURE
+                parts = (kinds[order] + b"%d.%d" % (serial, order) + bytes(60 if key else 10),)
                 media_time = ns_to_ticks(utc_ns - BEGIN, 90_000)
                 unit = AccessUnit(video[0], media_time, utc_ns, 0, key, parts)
                 shots.append(Shot(unit, start_ns + order * PICTURE_NS, serial))

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from bridge.base.media import Codec, Track
 from bridge.base.time import NS_PER_MS, NS_PER_S
+from bridge.recorder.library import Library
 from bridge.recorder.replay import Frames, NothingThereError, Replay, ReplayOrder, ReplayUnit
 from bridge.store.reader import Begin, Edge
+from tests.recorder import streams
 from tests.recorder.replay_footage import (
     BEGIN,
     KEY_PICTURE,
@@ -289,3 +291,31 @@ def test_times_before_our_epoch_and_behind_our_time():
     assert len(played(footage, order(from_ns=10**20, reverse=True))) == 8
     assert len(played(footage, order(until_ns=10**20))) == 8
     assert len(played(footage, order(until_ns=-5 * NS_PER_MS, reverse=True))) == 8
+
+
+def test_of_a_recording_that_is_being_written(setting):
+    """By the recorder, on disk: ten seconds, of which the last wait in memory or lie in an open segment."""
+    one = setting(tracks=(streams.VIDEO, streams.AUDIO))
+    one.run(10)
+    live = {each.stream.recording: each.lane for each in one.recordings}
+    library = Library(one.index, lambda recording: live[recording].live)
+    (held,) = library.recordings()
+    replay = Replay(library, held, order())
+    begin, *rest = itertools.takewhile(lambda item: not isinstance(item, Edge), replay.items())
+    replay.close()
+    ahead = [item for item in rest if isinstance(item, ReplayUnit)]
+    assert [track.codec for track in begin.tracks] == [streams.VIDEO.codec, streams.AUDIO.codec]
+    filmed = [unit for unit in one.one.live.units if unit.track == 0]
+    seen = [item.unit for item in ahead if item.unit.track == 0]
+    assert [unit.utc_ns for unit in seen] == [unit.utc_ns for unit in filmed[: len(seen)]]
+    assert len(filmed) - len(seen) < 25
+    assert [item.discontinuity for item in ahead] == [True, True] + [False] * (len(ahead) - 2)
+    assert not any(item.end or item.terminal for item in ahead)
+    replay = Replay(library, held, order(reverse=True, until_ns=held.from_ns + 3 * NS_PER_S))
+    back = [item for item in replay.items() if isinstance(item, ReplayUnit)]
+    replay.close()
+    gops = [
+        list(gop) for _, gop in itertools.groupby(seen, key=lambda unit: (unit.utc_ns - seen[0].utc_ns) // NS_PER_S)
+    ]
+    assert [item.unit for item in back] == [unit for gop in reversed(gops[3:]) for unit in gop]
+    assert not any(item.end or item.terminal for item in back)
