@@ -40,6 +40,7 @@ NOBODY = "rtsp://127.0.0.1:9/"
 """A camera that is not there: its recording is."""
 READ_BYTES = 1 << 20
 _SETTLE_S = 3
+_AT_ONCE = 5
 _FULL_RATE = "Rate-Control: no\r\n"
 
 Say = Callable[[str], None]
@@ -231,7 +232,9 @@ def paced(served: service.Service, seconds: float) -> dict[str, float]:
             time.sleep(_SETTLE_S)
             seen: dict[str, Any] = {}
             cpu = _cpu(served, lambda sink=sink, seen=seen: seen.update(sink.measure(seconds)), seconds)
-        if seen["alive"] < VIEWERS or seen["units_per_s_least"] < Setting.frame_rate - 0.6:
+        # Units come several at once; the window's ends cut off as many.
+        due = Setting.frame_rate - 0.6 - _AT_ONCE / seconds
+        if seen["alive"] < VIEWERS or seen["units_per_s_least"] < due:
             raise RuntimeError(f"{name}: {seen['alive']} viewers, {seen['units_per_s_least']} units a second")
         cost[name] = cpu - idle
         time.sleep(_SETTLE_S)
