@@ -72,7 +72,17 @@ class Service:
         self._watchdog = Watchdog(reactor, clock)
         self._rtsp = self._build_rtsp(limits)
         self._onvif: OnvifDoor = build_onvif(
-            reactor, clock, config, store, self._catalogue, self._gatekeeper, self._digest, self._lockout, self._still
+            reactor,
+            clock,
+            config,
+            store,
+            self._catalogue,
+            self._gatekeeper,
+            self._digest,
+            self._lockout,
+            self._recording,
+            self._still,
+            self._in_thread,
         )
         self._web = self._build_web()
         self._control = ControlServer(reactor, config.data, self._control_answers())
@@ -203,7 +213,7 @@ class Service:
 
     def _rights_changed(self) -> None:
         self._rtsp.recheck()
-        self._onvif.forget_answers()
+        self._onvif.rights_changed()
 
     def _control_answers(self) -> Mapping[str, Callable[[], dict[str, object] | Deferred[dict[str, object]]]]:
         return {
@@ -274,6 +284,7 @@ class Service:
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
                 numbers.of_recording(self._recording),
+                numbers.of_searches(self._onvif.search),
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )

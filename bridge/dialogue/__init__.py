@@ -7,6 +7,7 @@ rtsp_replay
 rtsp_states                  both state machines, as tables
 rtp_receiver, rtp_statistics order, loss and reports of one RTP track
 digest, wsse                 log-in: HTTP and RTSP Digest, UsernameToken
+searches                     ONVIF's search sessions: pages, patience, who may have how many
 discovery                    what a discoverable device says to whom
 backoff                      how long to wait before the next try
 """

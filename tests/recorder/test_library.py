@@ -99,3 +99,27 @@ def test_a_reading_goes_up_to_the_live_edge(recorded):
     units = [item for item in items if isinstance(item, AccessUnit)]
     assert {unit.track for unit in units} == {0}
     assert len(units) == recorded.one.lane.written_units // 2
+
+
+def test_tracks_are_left_out_and_filled_in(recorded):
+    library = library_of(recorded)
+    bare = library.recordings(tracks=False)
+    assert [held.tracks for held in bare] == [(), ()]
+    assert library.with_tracks(bare[0]).tracks == (VIDEO, AUDIO)
+    recorded.end()
+    library = Library(recorded.index)
+    codecs = [VIDEO.codec, AUDIO.codec]
+    assert [track.codec for track in library.with_tracks(library.recordings(tracks=False)[0]).tracks] == codecs
+
+
+def test_tracks_at_an_instant(recorded):
+    for library in (library_of(recorded), None):
+        if library is None:
+            recorded.end()
+            library = Library(recorded.index)
+        held = library.find("rec-cam-0.main")
+        middle_ns = (held.from_ns + held.until_ns) // 2
+        for instant in (held.from_ns, middle_ns, held.until_ns - 1):
+            assert [track.codec for track in library.tracks_at(held, instant)] == [VIDEO.codec, AUDIO.codec]
+        assert library.tracks_at(held, held.from_ns - 1) == ()
+        assert library.tracks_at(held, held.until_ns) == ()
