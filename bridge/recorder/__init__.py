@@ -13,6 +13,6 @@ storage.py        a storage's two threads                     disk.py           
 export.py         a stretch as one plain MP4                  listing.py        recordings since when, until when, gaps
 lending.py        what is being written, as rows for readers  prelude.py        what comes before a storage is ready
 replay.py         footage in the order of ONVIF replay
-  replay_marks    which unit begins and ends what
+  replay_marks    which unit begins and ends what             replay_range    where a range ends
 library.py        what the doors to the past ask              history           when footage begins and ends
 """

@@ -231,6 +231,15 @@ class Reading:
         """About STRETCH_BYTES from the places on, which move; [] at the ends."""
         if self._keys_only:
             return self._next_key(reader, places, ends)
+        while merged := self._merged(reader, places, ends):
+            tracks = self._tracks
+            if wanted := merged if tracks is None else [one for one in merged if one[0] in tracks]:
+                return wanted
+        return []
+
+    @staticmethod
+    def _merged(reader: SegmentReader, places: list[int], ends: Sequence[int]) -> Batch:
+        """Of all tracks, wanted or not."""
         samples = reader.index.tracks[reader.lead]
         upto, size = places[reader.lead], 0
         while upto < ends[reader.lead] and size < STRETCH_BYTES:
@@ -248,10 +257,7 @@ class Reading:
                 merged.append((time_ns, track, number))
                 places[track] = number + 1
         merged.sort()
-        return [(track, number) for _, track, number in merged if self._tracks is None or track in self._tracks] or (
-            # Of what was passed over nothing was wanted.
-            self._next_batch(reader, places, ends) if merged else []
-        )
+        return [(track, number) for _, track, number in merged]
 
     def _next_key(self, reader: SegmentReader, places: list[int], ends: Sequence[int]) -> Batch:
         samples, end = reader.index.tracks[reader.lead], ends[reader.lead]

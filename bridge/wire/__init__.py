@@ -9,4 +9,5 @@ Any bytes give a value or RemoteProtocolError (of files of our own: DamagedError
     digest     HTTP and RTSP Digest               soap/ wsse    envelopes, faults, schemas; UsernameToken
     discovery scopes   WS-Discovery               mp4/          files: fragmented and plain MP4
     search_filter topic_filter  what a client searches for
+    replay_header  RTP header extension of replayed footage
 """

@@ -137,6 +137,12 @@ def test_nothing_on_that_side():
         next(Replay(empty, empty.held, order()).items())
 
 
+def test_a_long_segment_without_what_is_wanted():
+    footage = Footage()
+    footage.write(at(0), GOP * 500, sound=False, claimed_bytes=1 << 20)
+    assert played(footage, order(tracks=frozenset({1}))) is None
+
+
 def test_a_recording_that_grows_is_followed_and_its_newest_unit_is_not_its_end():
     footage = Footage()
     footage.write(at(0), GOP, sound=False, grows=True)
