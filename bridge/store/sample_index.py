@@ -112,7 +112,9 @@ def span_of(captures: Sequence[Sequence[int]], lead: int) -> Span:
     """The same, from the capture times of each track, UTC ns."""
     intervals = [_interval_ns(times) for times in captures]
     ends = [max(times) + interval for times, interval in zip(captures, intervals, strict=True) if times]
-    return Span(min(min(times) for times in captures if times), max(ends), intervals[lead])
+    start = min(min(times) for times in captures if times)
+    # A single picture lasts a moment: a stretch without length would be nowhere.
+    return Span(start, max(*ends, start + 1), intervals[lead])
 
 
 def _interval_ns(times: Sequence[int]) -> int:
