@@ -4,6 +4,7 @@ import gc
 import struct
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from bridge.wire.rtsp.message import (
     REASONS,
     SERVER_LIMITS,
     BareNewline,
+    BodyLength,
     Headers,
     Reader,
     ReaderLimits,
@@ -250,6 +252,89 @@ def test_client_limits_bear_what_cameras_do():
     assert message.body == b""
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"RTSP/1.0 200 OK\r\nCSeq: 1\0\r\nServer: a\rb\x01\r\n\r\n", id="control bytes"),
+        pytest.param(b"RTSP/1.0 200 OK\r\r\nCSeq: 1\r\r\nServer: ab\r\r\n\r\r\n", id="doubled CR"),
+        pytest.param(b"RTSP/1.0 200 OK\r\nCSeq: 1\nServer: ab\n\r\n", id="mixed line ends"),
+        pytest.param(b"RTSP/1.1 200 OK\r\nCSeq: 1\r\nServer: ab\r\n\r\n", id="RTSP/1.1"),
+        pytest.param(b"RTSP/2.0 200 OK\r\nCSeq: 1\r\nServer:\r\n  ab\r\n\r\n", id="RTSP/2.0, folded"),
+    ],
+)
+def test_heads_of_cameras(data):
+    (message,) = feeder.same_however_cut(data, collector(CLIENT_LIMITS))
+    assert (message.status, list(message.headers)) == (200, [("CSeq", "1"), ("Server", "ab")])
+
+
+SDP = b"v=0\r\ns=cam\r\nm=video 0 RTP/AVP 96\r\na=control:trackID=0\r\n"
+
+
+def described(length, sdp=SDP, more=b""):
+    length = "" if length is None else f"Content-Length: {length}\r\n"
+    return f"RTSP/1.0 200 OK\r\nContent-Type: application/sdp\r\n{length}\r\n".encode() + sdp + more
+
+
+@pytest.mark.parametrize("length", [0, 3, 5, len(SDP) - 4, len(SDP) - 2, len(SDP)])
+@pytest.mark.parametrize(
+    ("more", "after"),
+    [
+        (b"", []),
+        (frame(b"v=0"), [(0, b"v=0")]),
+        (b"\0\0", []),
+        (b"RTSP/1.0 200 OK\r\n\r\n", [Response(200, "OK")]),
+        (b"OPTIONS * RTSP/1.0\r\n\r\n", [Request("OPTIONS", "*")]),
+    ],
+)
+def test_an_sdp_that_is_longer_than_it_says(length, more, after):
+    message, *rest = collector(CLIENT_LIMITS)([described(length, more=more)])
+    assert message.body.rstrip(b"\r\n\0") == SDP.rstrip()
+    assert rest == after
+
+
+def test_an_sdp_without_a_last_line_end_is_not_longer_than_it_says():
+    sdp = SDP.rstrip()
+    for more, after in ((frame(b"x"), (0, b"x")), (b"RTSP/1.0 200 OK\r\n\r\n", Response(200, "OK"))):
+        assert feeder.same_however_cut(described(len(sdp), sdp, more), collector(CLIENT_LIMITS))[1:] == [after]
+
+
+@pytest.mark.parametrize("body_length", list(BodyLength))
+def test_lengths_that_cannot_be_read_or_differ(body_length):
+    limits = replace(CLIENT_LIMITS, body_length=body_length)
+    for length in ("5\r\nContent-Length: 900", "1x"):
+        seen = collector(limits)([described(length, more=frame(b"x"))])
+        if body_length is BodyLength.TRUST:
+            assert seen == ["refused 400"]
+        else:
+            assert [seen[0].body, seen[1]] == [SDP, (0, b"x")]
+
+
+@pytest.mark.parametrize("length", [None, len(SDP) + 9])
+def test_an_sdp_without_an_end_is_ended_by_who_waits(length):
+    seen = []
+    reader = Reader(seen.append, lambda channel, payload: None, CLIENT_LIMITS)
+    data = described(length)
+    for piece in (data[:20], data[20:90], data[90:]):
+        reader.feed(piece)
+    assert (seen, reader.unfinished_body) == ([], True)
+    reader.finish_body()
+    assert ([message.body for message in seen], reader.unfinished_body, reader.mended) == ([SDP], False, 1)
+    reader.finish_body()
+    reader.feed(b"\0\0RTSP/1.0 200 OK\r\n\r\n")
+    assert (seen[1:], reader.mended) == ([Response(200, "OK")], 2)
+
+
+def test_what_is_nothing_behind_a_message_is_skipped_within_bounds():
+    answer = b"RTSP/1.0 200 OK\r\n\r\n"
+    late = b"ckID=0\r\na=x:$y\r\n\0\0"
+    seen = feeder.same_however_cut(frame(b"a") + answer + late + answer + late + frame(b"b"), collector(CLIENT_LIMITS))
+    assert seen == [(0, b"a"), Response(200, "OK"), Response(200, "OK"), (0, b"b")]
+    assert collector(CLIENT_LIMITS)([answer + frame(b"a") + late])[2:] == ["refused 400"]
+    endless = collector(CLIENT_LIMITS)([answer] + [b"=" * 1000] * 300)
+    assert endless == [Response(200, "OK"), "refused 400"]
+    assert collector()([answer + late])[1:] == ["refused 400"]
+
+
 def test_bare_newlines_can_be_refused():
     strict = collector(ReaderLimits(bare_newline=BareNewline.REFUSE))
     assert strict([b"OPTIONS * RTSP/1.0\r\nA: b\n\r\n"]) == ["refused 400"]
@@ -368,4 +453,5 @@ def test_frames_however_cut(frames, size):
 @settings(max_examples=150)
 @given(st.binary(max_size=300))
 def test_any_bytes_give_values_or_a_refusal(data):
-    feeder.same_however_cut(data, collector(CLIENT_LIMITS))
+    feeder.same_however_cut(data, collector(replace(CLIENT_LIMITS, body_length=BodyLength.TRUST)))
+    collector(CLIENT_LIMITS)([data])
