@@ -33,9 +33,11 @@ TESTED_ELSEWHERE = {
 # Test files without code of their name, and why.
 TESTS_OF_MORE = {
     "tests/dialogue/test_rtsp_client_and_server.py": "the two joined in memory",
+    "tests/dialogue/test_rtsp_client_faults.py": "the client's conversation with faulty cameras",
     "tests/fuzz/": "targets and their runner; a target may cross several files",
     "tests/interop/": "the whole service against foreign clients",
     "tests/recorder/test_whole_way.py": "from the hub through the files to the reader",
+    "tests/services/ingest/test_faulty_cameras.py": "from faulty cameras through the native driver to the hub",
     "tests/wire/mp4/test_ffmpeg.py": "whole files, opened by FFmpeg",
 }
 

@@ -25,23 +25,28 @@ from bridge.dialogue.rtsp_client_events import (
     Ended,
     Event,
     Failed,
+    Fault,
     Playing,
     PortsWanted,
     Ready,
     ReadyTrack,
     Redirected,
     Send,
+    Tolerated,
     TrackRefused,
 )
 from bridge.services.ingest.driver import DriverOwner, Errand
 from bridge.services.ingest.failures import connect_failure
 from bridge.services.ingest.reception import REPORT_PERIOD_NS, Reception
-from bridge.services.ingest.udp import PUNCH, SourceCheck, UdpPair, note_small_buffer
+from bridge.services.ingest.udp import PUNCH, SourceCheck, UdpPair, note_small_buffer, senders_of
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Reader, Request, Response
 from bridge.wire.rtsp.url import RtspUrl
 
 CONNECT_TIMEOUT_S = 10
 _LINGER_S = 1
+
+#: A body that lacks bytes for so long gets no more: its Content-Length was wrong.
+_BODY_WAIT_NS = 1 * NS_PER_S
 
 _PUNCHES = 2
 
@@ -168,7 +173,7 @@ class CameraConnection(Protocol):
         self._on_end = on_end
         self._on_up: Callable[[], object] = lambda: None
         self._reader = Reader(self._on_message, self._on_frame, CLIENT_LIMITS, take_run=self._take_run)
-        self._ways: list[Callable[[memoryview, MonotonicNs], object]] = [_ignore] * 256
+        self._ways: list[Callable[[memoryview, MonotonicNs], object]] = [self._on_unasked] * 256
         self._runs: dict[int, Callable[[memoryview, int, MonotonicNs], int]] = {}
         self._pairs: dict[tuple[int, int], UdpPair] = {}
         self._tracks: tuple[ReadyTrack, ...] = ()
@@ -177,8 +182,10 @@ class CameraConnection(Protocol):
         self._timer: IDelayedCall | None = None
         self._gap_timer: IDelayedCall | None = None
         self._report_timer: IDelayedCall | None = None
+        self._body_timer: IDelayedCall | None = None
         self._abort_timer: IDelayedCall | None = None
         self._unread = False
+        self._mended = False
         self._outcome: Failed | Redirected | None = None
         self._closing = False
         self._stopped: list[Deferred[None]] = []
@@ -210,6 +217,8 @@ class CameraConnection(Protocol):
             self._reader.feed(data)
         except RemoteProtocolError as error:
             self._fail(DownReason.PROTOCOL, str(error))
+        if self._reception is None and self._reader.unfinished_body:
+            self._await_body()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """Everything of this connection is freed, then the owner is told."""
@@ -230,7 +239,22 @@ class CameraConnection(Protocol):
         return at if take is None else take(frames, at, self._now)
 
     def _on_message(self, message: Request | Response) -> None:
+        if self._reader.mended and not self._mended:
+            self._mended = True
+            self._tolerate(Fault.WRONG_LENGTH)
         self._perform(self._client.on_message(message, self._now))
+
+    def _on_unasked(self, packet: memoryview, now: MonotonicNs) -> None:
+        """RTP on a channel that nobody set up, or not yet: dropped (RFC 2326 10.12 says nothing of it).
+
+        It is not taken for a track of ours, even if its payload type fits: live555 before June 2017 (Reolink among
+        others) goes on sending sessions of before, of another stream perhaps, to whoever has their socket's number.
+        """
+        self._errand.statistics.foreign += 1
+        self._tolerate(Fault.UNASKED_CHANNEL)
+
+    def _tolerate(self, fault: Fault) -> None:
+        self._errand.statistics.tolerate(fault, self._errand.log)
 
     # The dialogue's events
 
@@ -247,6 +271,8 @@ class CameraConnection(Protocol):
                     self._close(event)
                 case Ended():
                     self._close(None)
+                case Tolerated(fault):
+                    self._tolerate(fault)
                 case Described(tracks, passed_over):
                     self._errand.log.debug("described", tracks=len(tracks), passed_over=passed_over)
                 case TrackRefused(track, status):
@@ -279,7 +305,6 @@ class CameraConnection(Protocol):
             reorder=over_udp,
         )
         peer = self.transport.getPeer().host
-        sender = peer if self._source_check is SourceCheck.ADDRESS else None
         used: set[tuple[int, int]] = set()
         for index, ready in enumerate(tracks):
             on_rtp, on_rtcp = reception.receivers[index].push, partial(reception.on_rtcp, index)
@@ -290,7 +315,8 @@ class CameraConnection(Protocol):
             elif ready.client_ports:
                 used.add(ready.client_ports)
                 pair = self._pairs[ready.client_ports]
-                pair.read(errand.reactor, errand.clock, errand.statistics, sender, on_rtp, on_rtcp, self._arm_gap)
+                senders = senders_of(self._source_check, peer, ready)
+                pair.read(errand.reactor, errand.clock, errand.statistics, senders, on_rtp, on_rtcp, self._arm_gap)
                 if ready.server_ports:
                     for _ in range(_PUNCHES):
                         pair.send_rtp(PUNCH, peer, ready.server_ports[0])
@@ -341,6 +367,18 @@ class CameraConnection(Protocol):
         if self._reception is not None and self._reception.media_at is not None:
             self._client.media_arrived(self._reception.media_at)
         self._perform(self._client.on_timeout(self._read_clock()))
+
+    def _await_body(self) -> None:
+        """An SDP that is not whole yet: it gets a while for each further piece."""
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+        self._body_timer = self._later(MonotonicNs(self._now + _BODY_WAIT_NS), self._on_body_wait)
+
+    def _on_body_wait(self) -> None:
+        self._body_timer = None
+        if not self._closing:
+            self._read_clock()
+            self._reader.finish_body()
 
     def _arm_gap(self) -> None:
         """After a batch of datagrams: somebody may wait for a missing one."""
@@ -395,10 +433,10 @@ class CameraConnection(Protocol):
         self._closing = True
         self._ways = [_ignore] * 256
         self._runs = {}
-        for timer in (self._timer, self._gap_timer, self._report_timer, self._abort_timer):
+        for timer in (self._timer, self._gap_timer, self._report_timer, self._body_timer, self._abort_timer):
             if timer is not None:
                 timer.cancel()
-        self._timer = self._gap_timer = self._report_timer = self._abort_timer = None
+        self._timer = self._gap_timer = self._report_timer = self._body_timer = self._abort_timer = None
         for pair in self._pairs.values():
             pair.close()
         self._pairs.clear()
@@ -408,4 +446,4 @@ class CameraConnection(Protocol):
 
 
 def _ignore(packet: memoryview, now: MonotonicNs) -> None:
-    """The way of channels that nobody set up (RFC 2326 10.12 says nothing of them; cameras use them anyway)."""
+    """The way of what still comes when the connection is given up."""
