@@ -191,6 +191,8 @@ class RtspClient:
             if self._media_deadline is not None and now >= self._media_deadline:
                 seconds = self._policy.media_timeout_ns // NS_PER_S
                 over = "UDP; a firewall may hold the packets back" if self._lower is Lower.UDP else "TCP"
+                # Untold, a camera sends on over UDP until its session is over, to ports that are another's by then.
+                self._ask("TEARDOWN", self._control_url, now)
                 self._fail(DownReason.NO_VIDEO, f"no picture came for {seconds} s over {over}")
             elif self._keepalive_at is not None and now >= self._keepalive_at and self._outstanding is None:
                 self._keepalive_at = None

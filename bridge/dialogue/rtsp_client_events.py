@@ -42,6 +42,7 @@ class Fault(enum.StrEnum):
     WRONG_LENGTH = "wrong Content-Length"
     OPTIONS_REFUSED = "OPTIONS refused"
     TRANSPORT_REFUSED = "transport refused"
+    UDP_SILENT = "nothing came over UDP"
     RANGE_REFUSED = "Range refused"
     NO_SESSION = "no session"
     SESSION_CHANGED = "session changed"

@@ -293,6 +293,7 @@ def test_no_picture_in_ten_seconds():
     assert talk.client.phase is Phase.PLAYING
     talk.wait(0.2)
     assert talk.failed == Failed(DownReason.NO_VIDEO, "no video: no picture came for 10 s over TCP")
+    assert talk.camera.methods[-1] == "TEARDOWN"
 
 
 @pytest.mark.parametrize(

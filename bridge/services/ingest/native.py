@@ -4,6 +4,7 @@ It holds the transport, the timers and the ways of the packets; what is said and
 the reader by a table of channels straight to the receivers.
 """
 
+import enum
 import struct
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,7 @@ from bridge.dialogue.rtsp_client_events import (
     Event,
     Failed,
     Fault,
+    Lower,
     Playing,
     PortsWanted,
     Ready,
@@ -63,6 +65,16 @@ def tcp_endpoint(reactor: Any, url: RtspUrl) -> IStreamClientEndpoint:  # Any: s
     return endpoint
 
 
+class SilentUdp(enum.Enum):
+    """What is done when a camera plays over UDP and not one picture comes: a firewall or a NAT between us, mostly."""
+
+    TRY_TCP = "try TCP"
+    """At once, and with later connections from the start: what held it back is still there."""
+
+    FAIL = "fail"
+    """It is down, and tried again over UDP."""
+
+
 class NativeDriver:
     """A `Driver`: follows redirects from connection to connection, each of which is a `CameraConnection`."""
 
@@ -73,8 +85,10 @@ class NativeDriver:
         *,
         endpoint: MakeEndpoint = tcp_endpoint,
         source_check: SourceCheck = SourceCheck.ADDRESS,
+        silent_udp: SilentUdp = SilentUdp.TRY_TCP,
     ) -> None:
         self._errand = errand
+        self._silent_udp = silent_udp
         self._owner = owner
         self._endpoint = endpoint
         self._source_check = source_check
@@ -103,7 +117,7 @@ class NativeDriver:
             return
         client = RtspClient(
             url,
-            transport=self._errand.transport,
+            transport=Lower.TCP if Fault.UDP_SILENT in self._errand.statistics.faults else self._errand.transport,
             random_bytes=self._errand.random.randbytes,
             redirects_left=redirects_left,
         )
@@ -124,12 +138,15 @@ class NativeDriver:
             self._errand.reactor.callLater(0, self._down, connect_failure(failure.value, url, CONNECT_TIMEOUT_S))
 
     def _ended(self, outcome: Failed | Redirected) -> None:
-        self._connection = None
+        connection, self._connection = self._connection, None
         if self._over:
             return
         if isinstance(outcome, Redirected):
             self._errand.log.info("camera redirects", to=str(outcome.url))
             self._connect(outcome.url, outcome.redirects_left)
+        elif connection is not None and connection.udp_was_silent and self._silent_udp is SilentUdp.TRY_TCP:
+            self._errand.statistics.tolerate(Fault.UDP_SILENT, self._errand.log)
+            self._connect(self._errand.url, MAX_REDIRECTS)
         else:
             self._down(outcome)
 
@@ -186,6 +203,8 @@ class CameraConnection(Protocol):
         self._abort_timer: IDelayedCall | None = None
         self._unread = False
         self._mended = False
+        #: Whether the camera played over UDP, and in the whole time that a picture is waited for none came.
+        self.udp_was_silent = False
         self._outcome: Failed | Redirected | None = None
         self._closing = False
         self._stopped: list[Deferred[None]] = []
@@ -419,6 +438,9 @@ class CameraConnection(Protocol):
             return
         self._closing = True
         self._outcome = outcome
+        if isinstance(outcome, Failed) and outcome.reason is DownReason.NO_VIDEO and self._reception is not None:
+            over_udp = any(ready.client_ports for ready in self._tracks)
+            self.udp_was_silent = over_udp and self._reception.media_at is None
         self._ways = [_ignore] * 256
         self._runs = {}
         # A camera that does not read would keep the connection open for minutes.

@@ -12,7 +12,7 @@ from bridge.base.media import Track
 from bridge.base.time import NS_PER_MS
 from bridge.dialogue.rtsp_client_events import Fault, Lower
 from bridge.media.hub import Hub
-from bridge.services.ingest.native import NativeDriver
+from bridge.services.ingest.native import NativeDriver, SilentUdp
 from bridge.services.ingest.source import CameraSource, StreamSettings
 from bridge.system.catalogue import StreamState
 from bridge.wire import rtcp
@@ -367,3 +367,31 @@ def test_two_cameras_behind_one_address_do_not_mix():
     # The stranger's first came before anybody was heard whose port was announced.
     assert undamaged(scene)[1:] == list(PICTURES)
     assert scene.statistics.foreign == len(PICTURES) - 1
+
+
+def test_udp_that_nothing_comes_over_is_given_up_for_tcp():
+    scene = Scene(FakeCamera(), FakeCamera(), transport=Lower.UDP).begin()
+    scene.wait(10.5)
+    assert type_of(scene.camera) is Lower.TCP
+    scene.show(*PICTURES)
+    assert scene.owner.told == ["up"]
+    assert scene.faults == {Fault.UDP_SILENT}
+    scene.wire.abortConnection()
+    scene.begin()
+    assert type_of(scene.camera) is Lower.TCP
+    assert scene.owner.told == ["up", "closed: the camera closed the connection"]
+
+
+def test_udp_that_falls_silent_later_is_down():
+    stage = Stage(transport=Lower.UDP)
+    driver = NativeDriver(stage.errand, stage.owner, endpoint=stage.endpoint, silent_udp=SilentUdp.FAIL)
+    driver.start()
+    stage.answer()
+    stage.wait(10.5)
+    assert stage.owner.told == ["no video: no picture came for 10 s over UDP; a firewall may hold the packets back"]
+
+
+def type_of(camera):
+    """The transport that the latest SETUP asked for."""
+    asked = next(request for request in reversed(camera.requests) if request.method == "SETUP")
+    return Lower(parse_transports(asked.headers.get("Transport"))[0].lower.lower())
