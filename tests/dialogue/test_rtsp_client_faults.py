@@ -1,16 +1,19 @@
 """What cameras do wrong in the conversation, and that we bear it: one test a fault of docs/cameras.md."""
 
+from pathlib import Path
+
 import pytest
 
 from bridge.base.time import NS_PER_S
 from bridge.dialogue.rtsp_client import MAX_REDIRECTS, ClientPolicy
 from bridge.dialogue.rtsp_client_events import DownReason, Failed, Fault, Lower, Ready, Redirected
 from bridge.dialogue.rtsp_states import Phase
-from bridge.wire.rtsp.message import Headers, Response
+from bridge.wire.rtsp.message import CLIENT_LIMITS, Headers, Reader, Response
 from tests.dialogue.rtsp_client_setting import Talk
 from tests.fake_camera import SESSION, URL, VIDEO, FakeCamera
 
 S = NS_PER_S
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "cameras"
 LOGIN = "rtsp://admin:secret@cam.example/live"
 
 
@@ -180,6 +183,38 @@ def test_a_password_that_was_changed_in_the_middle():
     talk.play(31)
     assert talk.failed == Failed(DownReason.AUTH, "401: user name or password refused")
     assert talk.camera.methods.count("GET_PARAMETER") == 2
+
+
+# Replies of devices
+
+
+def reply(name):
+    seen = []
+    Reader(seen.append, lambda channel, payload: None, CLIENT_LIMITS).feed((FIXTURES / f"{name}.txt").read_bytes())
+    return lambda request: seen[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "faults"),
+    [
+        ("options", "foscam_options", {Fault.WRONG_CSEQ}),
+        ("options", "dahua_options", set()),
+        ("setup", "hikvision_setup", set()),
+        ("setup", "generic_transport_setup", set()),
+        ("describe", "generic_challenge_unauthorized", set()),
+        ("describe", "generic_unauthorized", set()),
+        ("get_parameter", "generic_keepalive_refused", {Fault.KEEPALIVE_REFUSED}),
+        ("play", "laureii_play", set()),
+        ("play", "gw_play", set()),
+    ],
+)
+def test_replies_of_devices(method, name, faults):
+    talk = Talk(FakeCamera(SESSION + VIDEO, **{method: [reply(name)]}), url=LOGIN).start()
+    talk.play(65)
+    assert talk.client.phase is Phase.PLAYING
+    assert talk.event(Ready).tracks[0].channels == (0, 1)
+    # The reply was another session's, and its CSeq another request's.
+    assert set(talk.tolerated) - {Fault.SESSION_CHANGED} >= faults
 
 
 # Silence

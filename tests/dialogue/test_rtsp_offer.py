@@ -8,7 +8,7 @@ from bridge.base.errors import RemoteProtocolError
 from bridge.base.media import Codec, Track
 from bridge.dialogue.rtsp_client_events import OfferedTrack
 from bridge.dialogue.rtsp_offer import OfferPolicy, Sendonly, TrackBase, read_offer, ready_track, sendable
-from bridge.wire.rtsp.message import Headers, Response
+from bridge.wire.rtsp.message import CLIENT_LIMITS, Headers, Reader, Response
 from tests.fake_camera import AUDIO, SESSION, URL, VIDEO
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "cameras"
@@ -108,6 +108,54 @@ def test_the_sdp_of_real_cameras(name):
     offer = read_offer(Response(200, "OK", Headers(), (FIXTURES / name).read_bytes()), URL)
     assert any(offered.track.codec in (Codec.H264, Codec.H265) for offered in offer.tracks)
     assert all(offered.control.startswith("rtsp://") for offered in offer.tracks)
+
+
+BASE = "rtsp://cam.example/live"
+
+
+@pytest.mark.parametrize(
+    ("name", "tracks"),
+    [
+        ("tuya_sdp", [(Codec.H264, 1280, "/streamid=0"), (Codec.PCMA, 0, "/streamid=1")]),
+        ("cvrtsp_sdp", [(Codec.H264, 1280, "/trackID=1"), (Codec.PCMU, 0, "/trackID=2")]),
+        ("macrovideo_sdp", [(Codec.H264, 1280, "/track1")]),
+        ("igcsms_sdp", [(Codec.H264, 1280, "/track=1")]),
+        ("uniview_sdp", [(Codec.H264, 1280, "rtsp://198.51.100.25/media/video1/video")]),
+    ],
+)
+def test_what_is_made_of_the_sdp_of_devices(name, tracks):
+    offer = read_offer(Response(200, "OK", Headers(), (FIXTURES / f"{name}.txt").read_bytes()), BASE)
+    seen = [(offered.track.codec, offered.track.width, offered.control.removeprefix(BASE)) for offered in offer.tracks]
+    assert seen == tracks
+
+
+@pytest.mark.parametrize(
+    ("name", "tracks", "whole"),
+    [
+        (
+            "hikvision_describe",
+            [
+                (
+                    Codec.H264,
+                    "rtsp://198.51.100.22:554/Streaming/Channels/101/trackID=1?transportmode=unicast&profile=Profile_1",
+                )
+            ],
+            "rtsp://198.51.100.22:554/Streaming/Channels/101/",
+        ),
+        ("vstarcam_describe", [(Codec.H264, BASE + "/track0"), (Codec.PCMA, BASE + "/track1")], BASE),
+        (
+            "generic_doubled_base_describe",
+            [(Codec.H264, "rtsp://198.51.100.27:554/stream1/trackID=1")],
+            "rtsp://198.51.100.27:554/stream1/",
+        ),
+        ("generic_short_length_describe", [(Codec.PCMU, BASE + "/trackID=1"), (Codec.H264, BASE + "/trackID=2")], BASE),
+    ],
+)
+def test_what_is_made_of_the_answers_of_devices(name, tracks, whole):
+    seen = []
+    Reader(seen.append, lambda channel, payload: None, CLIENT_LIMITS).feed((FIXTURES / f"{name}.txt").read_bytes())
+    offer = read_offer(seen[0], BASE)
+    assert ([(offered.track.codec, offered.control) for offered in offer.tracks], offer.control) == (tracks, whole)
 
 
 def test_zero_is_no_port_of_a_server():

@@ -417,15 +417,25 @@ def test_reasons_cover_the_codes_of_the_rfc():
     assert set(range(400, 407)) | set(range(451, 464)) | {408, 413, 414, 415, 500, 501, 503, 505, 551} <= set(REASONS)
 
 
-REPLIES = sorted(path for path in CAMERAS.glob("*.txt") if not path.stem.endswith("_sdp"))
+# What belongs to a body that is longer than it says depends on what comes with it.
+SHORT = CAMERAS / "generic_short_length_describe.txt"
+REPLIES = sorted(path for path in CAMERAS.glob("*.txt") if not path.stem.endswith("_sdp") and path != SHORT)
 
 
 @pytest.mark.parametrize("path", REPLIES, ids=lambda path: path.stem)
 def test_replies_of_devices(path):
     (message,) = feeder.same_however_cut(path.read_bytes(), collector(CLIENT_LIMITS))
     assert isinstance(message, Response)
-    assert message.status in (200, 401)
+    assert message.status in (200, 400, 401)
     assert message.headers.get("CSeq") is not None
+
+
+def test_the_reply_that_is_longer_than_it_says():
+    seen: list[Response] = []
+    reader = Reader(seen.append, lambda channel, payload: None, CLIENT_LIMITS)
+    reader.feed(SHORT.read_bytes())
+    assert seen[0].body.endswith(b"a=control:trackID=2\r\n")
+    assert reader.mended == 1
 
 
 TOKENS = st.text("abcXYZ019-_.", min_size=1, max_size=12).filter(lambda text: text[0].isalpha())
