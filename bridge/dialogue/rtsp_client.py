@@ -130,7 +130,7 @@ class RtspClient:
         self._last_refusal = 0
 
         self._session = ""
-        self._session_named_since = ""
+        self._other_session = ""
         self._playing_since: MonotonicNs | None = None
         self._tolerated: set[Fault] = set()
         self._session_timeout_s = DEFAULT_TIMEOUT_S
@@ -460,6 +460,10 @@ class RtspClient:
             self._tolerate(Fault.RANGE_REFUSED)
             self._ask("PLAY", self._control_url, now)
             return
+        if response.status == 454 and self._other_session:
+            self._take_other_session()
+            self._ask("PLAY", self._control_url, now, (("Range", "npt=0.000-"),))
+            return
         if response.status >= 300:
             self._refused(response, "PLAY")
             return
@@ -481,31 +485,44 @@ class RtspClient:
         if response.status == 401:
             self._refused(response, "keepalive")
             return
-        if response.status == 454 and self._session:
-            if not self._session_named_since:
-                self._fail(DownReason.CLOSED, "the camera ended the session (454)")
-                return
-            self._session, self._session_named_since = self._session_named_since, ""
-            self._tolerate(Fault.SESSION_CHANGED)
+        wait_ns = self._keepalive_ns
+        if response.status == 454 and self._session and self._other_session:
+            self._take_other_session()
+            wait_ns = 0
+        elif response.status == 454 and self._session and self._keepalive == "OPTIONS":
+            self._fail(DownReason.CLOSED, "the camera ended the session (454)")
+            return
         elif response.status >= 300:
-            # Public promised more than the camera does; OPTIONS is the one method that every server has.
+            # Public promised more than the camera does; OPTIONS is the one method that every server has. Thingino's
+            # answers 454 to GET_PARAMETER in a session that it knows: whether it does is asked at once.
             self._keepalive = "OPTIONS"
             self._tolerate(Fault.KEEPALIVE_REFUSED)
+            wait_ns = 0 if response.status == 454 and self._session else wait_ns
         elif (named := _session_of(response)) and named.id != self._session:
             # Not taken as long as ours is: Dahua names one in answers that belong to none.
-            self._session_named_since = named.id
+            self._other_session = named.id
         self._step(Step.ANSWERED)
-        self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
+        self._keepalive_at = MonotonicNs(now + wait_ns)
 
     def _adopt_session(self, response: Response) -> None:
-        """The latest session counts: some cameras change it between SETUPs, some never name one that can be read."""
+        """The latest session counts, as for live555; some cameras never name one that can be read.
+
+        "H264DVR 1.0" names another one in its second SETUP (retina #85). For FFmpeg the first counts: it is taken when
+        the camera does not know the latest.
+        """
         header = _session_of(response)
         if header is None:
             return
         if self._session not in ("", header.id):
             self._tolerate(Fault.SESSION_CHANGED)
+            self._other_session = self._session
         self._session = header.id
         self._session_timeout_s = header.timeout_s
+
+    def _take_other_session(self) -> None:
+        """The camera does not know the one that we named, but it has named two."""
+        self._session, self._other_session = self._other_session, ""
+        self._tolerate(Fault.SESSION_CHANGED)
 
     # Ends
 

@@ -326,6 +326,7 @@ def test_a_keepalive_that_the_camera_does_not_know_is_replaced_by_options():
 def test_a_session_that_the_camera_forgot():
     camera = FakeCamera(get_parameter=[454])
     talk = Talk(camera).start()
+    camera.answers["OPTIONS"] = [454]
     talk.play(31)
     assert talk.failed == Failed(DownReason.CLOSED, "closed: the camera ended the session (454)")
 

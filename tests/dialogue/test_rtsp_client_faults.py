@@ -137,8 +137,31 @@ def test_a_session_that_changes_while_playing():
     camera = FakeCamera(get_parameter=[other, other, 454])
     talk = Talk(camera).start()
     talk.play(121)
-    assert [request.headers.get("Session") for request in camera.requests[-4:]] == ["12345678"] * 3 + ["second"]
+    assert [request.headers.get("Session") for request in camera.requests[-5:]] == ["12345678"] * 3 + ["second"] * 2
     assert (talk.client.phase, talk.tolerated) == (Phase.PLAYING, [Fault.SESSION_CHANGED])
+
+
+def test_of_two_sessions_the_camera_may_mean_the_first():
+    def other(request):
+        camera.session = "second"
+        response = camera.set_up(request)
+        camera.session = ""
+        return response
+
+    for refuse in ({"play": [454]}, {"get_parameter": [454]}):
+        camera = FakeCamera(**refuse)
+        camera.answers["SETUP"] = [camera.set_up, other]
+        talk = Talk(camera).start()
+        talk.play(31)
+        assert camera.requests[-1].headers.get("Session") == "12345678"
+        assert (talk.client.phase, talk.tolerated) == (Phase.PLAYING, [Fault.SESSION_CHANGED])
+
+
+def test_454_for_a_keepalive_in_a_session_that_the_camera_knows():
+    talk = Talk(FakeCamera(get_parameter=[454])).start()
+    talk.play(61)
+    assert talk.camera.methods[-3:] == ["GET_PARAMETER", "OPTIONS", "OPTIONS"]
+    assert (talk.client.phase, talk.tolerated) == (Phase.PLAYING, [Fault.KEEPALIVE_REFUSED])
 
 
 # Keepalives and log-in in the middle
