@@ -240,6 +240,16 @@ def test_replies_of_devices(method, name, faults):
     assert set(talk.tolerated) - {Fault.SESSION_CHANGED} >= faults
 
 
+# The documents
+
+
+def test_every_fault_stands_in_the_document_and_every_fixture_in_its_list():
+    document = (FIXTURES.parents[2] / "docs" / "cameras.md").read_text()
+    assert [fault for fault in Fault if f"`{fault.value}`" not in document] == []
+    listed = (FIXTURES / "README.md").read_text()
+    assert [path.stem for path in FIXTURES.glob("*.txt") if f"`{path.stem}`" not in listed] == []
+
+
 # Silence
 
 
