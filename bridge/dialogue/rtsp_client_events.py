@@ -48,6 +48,7 @@ class Fault(enum.StrEnum):
     SESSION_CHANGED = "session changed"
     KEEPALIVE_REFUSED = "keepalive refused"
     KEEPALIVE_UNANSWERED = "keepalive unanswered"
+    LOST_PLACE = "bytes between frames"
     UNASKED_CHANNEL = "channel that nobody asked for"
     OTHER_SSRC = "other SSRC than announced"
     NO_MARKERS = "no marker bits"

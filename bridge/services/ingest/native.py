@@ -203,6 +203,7 @@ class CameraConnection(Protocol):
         self._abort_timer: IDelayedCall | None = None
         self._unread = False
         self._mended = False
+        self._finds = 0
         #: Whether the camera played over UDP, and in the whole time that a picture is waited for none came.
         self.udp_was_silent = False
         self._outcome: Failed | Redirected | None = None
@@ -418,6 +419,9 @@ class CameraConnection(Protocol):
         if self._reception is None or self._closing:
             return
         now = self._read_clock()
+        if self._reader.finds > self._finds:
+            self._finds = self._reader.finds
+            self._tolerate(Fault.LOST_PLACE)
         for index, ready in enumerate(self._tracks):
             report = self._reception.report(index, now)
             if ready.channels:

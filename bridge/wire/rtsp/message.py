@@ -225,6 +225,22 @@ class BodyLength(enum.Enum):
     MEND = enum.auto()
 
 
+class LostPlace(enum.Enum):
+    """What the reader does where neither a message nor a frame begins.
+
+    CLOSE: it refuses the bytes
+    SEEK:  it goes on at the next frame that is followed by another one or by a message, MAX_FINDS times in a connection
+           and after MAX_LOST_BYTES at most: some cameras send a frame now and then whose length is wrong (curl #10808)
+    """
+
+    CLOSE = enum.auto()
+    SEEK = enum.auto()
+
+
+MAX_FINDS = 16
+MAX_LOST_BYTES = 2 * 65_536
+
+
 @dataclass(frozen=True, slots=True)
 class ReaderLimits:
     """How much a peer may send in one message, and which faults of his are tolerated."""
@@ -237,6 +253,7 @@ class ReaderLimits:
     control_bytes: ControlBytes = ControlBytes.REFUSE
     other_version: OtherVersion = OtherVersion.REFUSE
     body_length: BodyLength = BodyLength.TRUST
+    lost_place: LostPlace = LostPlace.CLOSE
 
 
 SERVER_LIMITS = ReaderLimits()
@@ -250,6 +267,7 @@ CLIENT_LIMITS = ReaderLimits(
     control_bytes=ControlBytes.DROP,
     other_version=OtherVersion.ACCEPT,
     body_length=BodyLength.MEND,
+    lost_place=LostPlace.SEEK,
 )
 """For what cameras send us: we chose them, their replies are longer and their faults are ours to live with."""
 
@@ -271,6 +289,9 @@ _REST_OF_LINE = re.compile(rb"[^\r\n\0]*[\r\n\0]*")
 _BEGINNING = re.compile(rb"\$|R(?:T(?:S(?:P(?:/|\Z)|\Z)|\Z)|\Z)|[A-Z_]{3,32}(?:\Z|[ \t][^\r\n]*(?:[ \t]RTSP/|\Z))")
 _NEXT_START = re.compile(rb"\$[\x00-\x1f]|RTSP/\d")
 _NEXT_START_BYTES = 6
+# A frame of RTP or RTCP on one of the first channels, and what may follow one.
+_FRAME = re.compile(rb"\$[\x00-\x0f](..)[\x80-\xbf]", re.DOTALL)
+_AFTER_FRAME = re.compile(rb"\$[\x00-\x0f]|RTSP/|[A-Z_]{3,32} ")
 _STATUS_LINE = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})[ \t]+(\d{3})(?:[ \t]+(.*))?", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})", re.ASCII | re.IGNORECASE)
 
@@ -286,7 +307,8 @@ class Reader:
                 and of those right behind it ends; the same place when it took nothing. For who can take frames at less
                 than a call each
 
-    `mended` counts the messages whose Content-Length was not believed and the stretches that were skipped.
+    `mended` counts the messages whose Content-Length was not believed and the stretches that were skipped, `finds` how
+    often the place was lost and found again.
 
     It keeps at most one unfinished frame or message. After RemoteProtocolError, or after a callable raised, the place
     in the stream is lost and it refuses more input.
@@ -304,6 +326,7 @@ class Reader:
         "_tail",
         "_take_run",
         "_usable",
+        "finds",
         "mended",
     )
 
@@ -327,6 +350,7 @@ class Reader:
         self._after_message = -1  # where, in the bytes being fed, nothing but a message has come before
         self._stray_bytes = 0  # skipped since the latest message
         self.mended = 0
+        self.finds = 0
 
     @property
     def unfinished(self) -> bool:
@@ -414,6 +438,8 @@ class Reader:
         if self._searched < _PLAUSIBLE_BYTES and not _PLAUSIBLE_START.match(data[start : start + _PLAUSIBLE_BYTES]):
             if start == self._after_message and limits.body_length is BodyLength.MEND:
                 return self._skip(data, start)
+            if limits.lost_place is LostPlace.SEEK and self.finds < MAX_FINDS and len(data) - start <= MAX_LOST_BYTES:
+                return self._seek(data, start)
             raise RemoteProtocolError(
                 f"{data[start : start + 20]!r} begins neither a message nor a frame", clause="RFC 2326 4", status=400
             )
@@ -458,6 +484,17 @@ class Reader:
             return mended + 1  # it may go on in the next packet; `finish_body` ends it
         self.mended += mended > end
         return mended
+
+    def _seek(self, data: bytes, start: int) -> int:
+        """Where the next frame begins that something follows, or 0 when that cannot be told yet."""
+        self._searched = 0
+        for found in _FRAME.finditer(data, start):
+            end = found.start() + 4 + int.from_bytes(found[1], "big")
+            if end < len(data) and _AFTER_FRAME.match(data, end):
+                self.finds += 1
+                return found.start()
+        self._need = len(data) - start + 1
+        return 0
 
     def _skip(self, data: bytes, start: int) -> int:
         """What is neither message nor frame behind a message is passed over; -> where one of them may begin, or 0."""

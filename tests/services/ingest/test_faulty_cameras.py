@@ -127,6 +127,21 @@ def test_media_before_the_answer_of_play_is_kept_and_before_that_of_setup_droppe
     assert (scene.statistics.foreign > 0, len(scene.hub.tracks), scene.owner.told) == (True, 1, ["up"])
 
 
+def test_bytes_between_frames_cost_a_picture_and_no_connection():
+    scene = Scene(FakeCamera(SESSION + VIDEO)).begin()
+    scene.show(*PICTURES[:5])
+    damaged = bytearray(b"".join(frame(0, packet) for packet in scene.packets(PICTURES[5])))
+    damaged[3] -= 9
+    scene.say(bytes(damaged))
+    scene.ticks += FRAME_TICKS
+    scene.show(*PICTURES[6:])
+    scene.wait(5)
+    assert scene.owner.told == ["up"]
+    assert scene.faults == {Fault.LOST_PLACE}
+    assert undamaged(scene)[:5] == list(PICTURES[:5])
+    assert undamaged(scene)[-5:] == list(PICTURES[-5:])
+
+
 def response_to(request, response):
     response.headers.add("CSeq", request.headers.get("CSeq"))
     return response.encode()

@@ -110,7 +110,7 @@ def test_a_lost_connection(stage):
 
 def test_unreadable_bytes_close_it(stage):
     pictures(stage, 1)
-    stage.say(b"\0\0garbage")
+    stage.say(b"\0\0garbage" * 20_000)
     assert stage.owner.told[1].startswith("protocol: ")
     assert stage.wire.disconnecting
 

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.wire.rtsp.message import (
     CLIENT_LIMITS,
+    MAX_FINDS,
     REASONS,
     SERVER_LIMITS,
     BareNewline,
     BodyLength,
     Headers,
+    LostPlace,
     Reader,
     ReaderLimits,
     Request,
@@ -329,10 +331,28 @@ def test_what_is_nothing_behind_a_message_is_skipped_within_bounds():
     late = b"ckID=0\r\na=x:$y\r\n\0\0"
     seen = feeder.same_however_cut(frame(b"a") + answer + late + answer + late + frame(b"b"), collector(CLIENT_LIMITS))
     assert seen == [(0, b"a"), Response(200, "OK"), Response(200, "OK"), (0, b"b")]
-    assert collector(CLIENT_LIMITS)([answer + frame(b"a") + late])[2:] == ["refused 400"]
+    trusting = replace(CLIENT_LIMITS, lost_place=LostPlace.CLOSE)
+    assert collector(trusting)([answer + frame(b"a") + late])[2:] == ["refused 400"]
     endless = collector(CLIENT_LIMITS)([answer] + [b"=" * 1000] * 300)
     assert endless == [Response(200, "OK"), "refused 400"]
     assert collector()([answer + late])[1:] == ["refused 400"]
+
+
+RTP = b"\x80\x60" + bytes(30)
+
+
+@pytest.mark.parametrize("junk", [b"\0", b"\xff$\0\0\3\x80abc", b"$\xfejunk", RTP * 9])
+def test_a_place_that_is_lost_is_found_at_frames_that_follow_each_other(junk):
+    data = frame(b"a") + (junk if junk[0] != 0x24 else b"\0" + junk) + frame(RTP) + frame(RTP, 1) + frame(b"b")
+    assert feeder.same_however_cut(data, collector(CLIENT_LIMITS)) == [(0, b"a"), (0, RTP), (1, RTP), (0, b"b")]
+    assert collector()([data])[-1] == "refused 400"
+
+
+def test_a_place_that_is_lost_is_not_sought_for_ever():
+    once = frame(b"a") + b"\0" + frame(RTP) + frame(RTP)
+    assert collector(CLIENT_LIMITS)([once * MAX_FINDS])[-1] == (0, RTP)
+    assert collector(CLIENT_LIMITS)([once * (MAX_FINDS + 1)])[-1] == "refused 400"
+    assert collector(CLIENT_LIMITS)([frame(b"a"), *[b"\0" * 1000] * 140])[-1] == "refused 400"
 
 
 def test_bare_newlines_can_be_refused():
