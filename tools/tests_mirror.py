@@ -20,6 +20,7 @@ TESTED_ELSEWHERE = {
     "bridge/services/rtsp/connection.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/live.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/viewer.py": "driven by tests/services/rtsp/test_server.py",
+    "bridge/wire/rtsp/reader_limits.py": "values without behaviour: tests/wire/rtsp/test_message.py",
     "bridge/system/audit.py": "a Protocol alone: tests/system/test_audit_log.py tests what keeps it",
     "bridge/store/backend.py": "driven by tests/store/test_database.py",
     "bridge/store/check_folder.py": "driven by tests/store/test_check.py",

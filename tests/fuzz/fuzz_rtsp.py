@@ -5,15 +5,8 @@ from dataclasses import replace
 
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.wire.rtsp.headers import Range, RtpInfo, SessionHeader, Transport, parse_public, parse_transports
-from bridge.wire.rtsp.message import (
-    CLIENT_LIMITS,
-    SERVER_LIMITS,
-    BodyLength,
-    Reader,
-    ReaderLimits,
-    Request,
-    Response,
-)
+from bridge.wire.rtsp.message import CLIENT_LIMITS, SERVER_LIMITS, Reader, ReaderLimits, Request, Response
+from bridge.wire.rtsp.reader_limits import BodyLength
 from bridge.wire.rtsp.url import RtspUrl, control_base, resolve_control
 
 TRUSTING = replace(CLIENT_LIMITS, body_length=BodyLength.TRUST)

@@ -1,15 +1,30 @@
 """Requests, responses, and the reader that takes them and the `$` frames between them out of a byte stream.
 
-RFC 2326 clauses 4 to 7 and 10.12. What single headers mean is `headers.py`; order of calls is `dialogue`.
+RFC 2326 clauses 4 to 7 and 10.12. What the reader bears is `reader_limits.py`, what single headers mean `headers.py`;
+order of calls is `dialogue`.
 """
 
-import enum
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
+from bridge.wire.rtsp.reader_limits import (
+    CLIENT_LIMITS,
+    MAX_FINDS,
+    MAX_LOST_BYTES,
+    SERVER_LIMITS,
+    BadHeader,
+    BareNewline,
+    BodyLength,
+    ControlBytes,
+    LostPlace,
+    OtherVersion,
+    ReaderLimits,
+)
 from bridge.wire.rtsp.url import hide_credentials
+
+__all__ = ["CLIENT_LIMITS", "REASONS", "SERVER_LIMITS", "Headers", "Reader", "ReaderLimits", "Request", "Response"]
 
 REASONS: dict[int, str] = {
     100: "Continue",
@@ -183,93 +198,6 @@ def _encode(start: str, headers: Headers, body: bytes) -> bytes:
     lines.append("\r\n")
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
 
-
-class BareNewline(enum.Enum):
-    """What the reader does with lines that end in LF alone; RFC 2326 4 wants CRLF, some cameras send LF."""
-
-    ACCEPT = enum.auto()
-    REFUSE = enum.auto()
-
-
-class BadHeader(enum.Enum):
-    """What the reader does with a header line that is none: no colon, no name, or an empty Content-Length."""
-
-    REFUSE = enum.auto()
-    SKIP = enum.auto()
-
-
-class ControlBytes(enum.Enum):
-    """What the reader does with bytes below blank in a head, other than its line ends: NULs of C strings, lone CRs."""
-
-    REFUSE = enum.auto()
-    DROP = enum.auto()
-
-
-class OtherVersion(enum.Enum):
-    """What the reader does with an answer that says RTSP/1.1 or 2.0; no camera speaks them, whatever it writes."""
-
-    REFUSE = enum.auto()
-    ACCEPT = enum.auto()
-
-
-class BodyLength(enum.Enum):
-    """How far Content-Length is believed.
-
-    TRUST: wholly
-    MEND:  of an SDP, lines that come with it and are beyond its length belong to it (the length counts LF for CRLF, or
-           is missing); what then stands between a message and the next message or frame is skipped (NULs, the rest of
-           an SDP that came late), at most `max_body_bytes` of it; `finish_body` ends one that is shorter than it says
-    """
-
-    TRUST = enum.auto()
-    MEND = enum.auto()
-
-
-class LostPlace(enum.Enum):
-    """What the reader does where neither a message nor a frame begins.
-
-    CLOSE: it refuses the bytes
-    SEEK:  it goes on at the next frame that is followed by another one or by a message, MAX_FINDS times in a connection
-           and after MAX_LOST_BYTES at most: some cameras send a frame now and then whose length is wrong (curl #10808)
-    """
-
-    CLOSE = enum.auto()
-    SEEK = enum.auto()
-
-
-MAX_FINDS = 16
-MAX_LOST_BYTES = 2 * 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderLimits:
-    """How much a peer may send in one message, and which faults of his are tolerated."""
-
-    max_headers: int = 64
-    max_head_bytes: int = 8 * 1024
-    max_body_bytes: int = 64 * 1024
-    bare_newline: BareNewline = BareNewline.ACCEPT
-    bad_header: BadHeader = BadHeader.REFUSE
-    control_bytes: ControlBytes = ControlBytes.REFUSE
-    other_version: OtherVersion = OtherVersion.REFUSE
-    body_length: BodyLength = BodyLength.TRUST
-    lost_place: LostPlace = LostPlace.CLOSE
-
-
-SERVER_LIMITS = ReaderLimits()
-"""For what clients send us."""
-
-CLIENT_LIMITS = ReaderLimits(
-    max_headers=256,
-    max_head_bytes=32 * 1024,
-    max_body_bytes=256 * 1024,
-    bad_header=BadHeader.SKIP,
-    control_bytes=ControlBytes.DROP,
-    other_version=OtherVersion.ACCEPT,
-    body_length=BodyLength.MEND,
-    lost_place=LostPlace.SEEK,
-)
-"""For what cameras send us: we chose them, their replies are longer and their faults are ours to live with."""
 
 # What a head may begin with, checked while it is still incomplete, so that garbage is refused at its first bytes.
 _PLAUSIBLE_START = re.compile(rb"(?:RTSP/|[A-Za-z][A-Za-z0-9_.-]{0,31}(?:[ \t]|\Z))", re.ASCII)

@@ -14,18 +14,15 @@ from hypothesis import strategies as st
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.wire.rtsp.message import (
     CLIENT_LIMITS,
-    MAX_FINDS,
     REASONS,
     SERVER_LIMITS,
-    BareNewline,
-    BodyLength,
     Headers,
-    LostPlace,
     Reader,
     ReaderLimits,
     Request,
     Response,
 )
+from bridge.wire.rtsp.reader_limits import MAX_FINDS, BareNewline, BodyLength, LostPlace
 from tests import feeder
 
 CAMERAS = Path(__file__).parents[2] / "fixtures" / "cameras"
