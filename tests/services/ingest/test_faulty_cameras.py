@@ -236,6 +236,18 @@ def test_four_seconds_of_silence_every_minute_are_gaps_there_and_nowhere_else():
     assert not any(unit.damaged for unit in scene.viewer.units)
 
 
+def test_a_clock_that_stands_still_in_the_silence_is_found_out_in_a_second():
+    scene = Scene(FakeCamera(SESSION + VIDEO)).begin()
+    scene.show(*PICTURES * 5)
+    scene.wait(4)
+    scene.show(*PICTURES * 5)
+    captured = scene.captured_ms
+    gaps = [number for number in range(1, len(captured)) if captured[number] - captured[number - 1] > 100]
+    assert gaps in ([125], [126])
+    assert round(captured[-1]) == 199 * 40 + 4000
+    assert scene.hub.discontinuities == 1
+
+
 # Parameter sets
 
 
