@@ -162,6 +162,16 @@ def with_parameter_sets(track: Track, parts: Sequence[bytes]) -> Sequence[bytes]
     return [*parts[:at], *missing, *parts[at:]]
 
 
+def same_format(one: Track, other: Track) -> bool:
+    """Whether what a viewer learnt from the SDP still holds; parameter sets come in band."""
+    return (one.codec, one.clock_rate, one.channels, one.config) == (
+        other.codec,
+        other.clock_rate,
+        other.channels,
+        other.config,
+    )
+
+
 _NAL_TYPES = {
     Codec.H264: (h264.nal_type, h264.NalType.AUD),
     Codec.H265: (h265.nal_type, h265.NalType.AUD),

@@ -8,4 +8,5 @@ Any bytes give a value or RemoteProtocolError (of files of our own: DamagedError
     payload    codec <-> SDP and RTP payload      annexb bits   byte streams, bit fields
     digest     HTTP and RTSP Digest               soap/ wsse    envelopes, faults, schemas; UsernameToken
     discovery scopes   WS-Discovery               mp4/          files: fragmented and plain MP4
+    search_filter topic_filter  what a client searches for
 """
