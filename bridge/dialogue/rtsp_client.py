@@ -7,6 +7,7 @@ the shell performs in order. One request is outstanding at a time, so answers ar
 count. Tolerances for faulty cameras are named in `ClientPolicy`. What DESCRIBE's answer means is `rtsp_offer`'s.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -46,6 +47,8 @@ _REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
 _TRANSPORT_REFUSED = frozenset({406, 415, 461, 501})
 #: Playing for so long, a camera has begun anew: a redirect after that is not one of a row.
 _REDIRECTS_FORGOTTEN_NS = 60 * NS_PER_S
+#: Between a session and its timeout some cameras put a comma or a blank.
+_BEFORE_TIMEOUT = re.compile(r"[,\s]+(?=timeout\s*=)", re.IGNORECASE)
 _MAX_ABANDONED = 16
 _CNONCE_BYTES = 8
 _SHORTEST_SECRET = 4
@@ -572,6 +575,6 @@ class RtspClient:
 def _session_of(response: Response) -> SessionHeader | None:
     """The session that an answer names; None when it names none that can be read."""
     try:
-        return SessionHeader.parse(response.headers.get("Session") or "")
+        return SessionHeader.parse(_BEFORE_TIMEOUT.sub(";", response.headers.get("Session") or ""))
     except RemoteProtocolError:
         return None

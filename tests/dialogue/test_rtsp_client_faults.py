@@ -123,6 +123,16 @@ def test_a_camera_without_sessions():
     assert all("Session" not in request.headers for request in camera.requests)
 
 
+@pytest.mark.parametrize("session", ["77,timeout=20", "77 timeout=20", "77 ; Timeout = 20", "77;timeout=20;"])
+def test_a_session_and_its_timeout_however_they_are_parted(session):
+    camera = FakeCamera()
+    camera.session = session
+    talk = Talk(camera).start()
+    talk.play(11)
+    assert camera.requests[-1].method == "GET_PARAMETER"
+    assert camera.requests[-1].headers.get("Session") == "77"
+
+
 def test_a_session_that_changes_with_play():
     camera = FakeCamera(play=[lambda request: Response(200, "OK", Headers([("Session", "second;timeout=20")]))])
     talk = Talk(camera).start()

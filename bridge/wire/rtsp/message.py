@@ -220,7 +220,7 @@ _NEXT_START_BYTES = 6
 # A frame of RTP or RTCP on one of the first channels, and what may follow one.
 _FRAME = re.compile(rb"\$[\x00-\x0f](..)[\x80-\xbf]", re.DOTALL)
 _AFTER_FRAME = re.compile(rb"\$[\x00-\x0f]|RTSP/|[A-Z_]{3,32} ")
-_STATUS_LINE = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})[ \t]+(\d{3})(?:[ \t]+(.*))?", re.ASCII | re.IGNORECASE)
+_STATUS_LINE = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})[ \t]+(\d{3})(?!\d)[ \t]*(.*)", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})", re.ASCII | re.IGNORECASE)
 
 
@@ -402,7 +402,8 @@ class Reader:
 
     def _mended_end(self, response: Response, data: bytes, body: int, end: int) -> int:
         """Where an SDP ends whose Content-Length, by which it ends at `end`, is too short or missing."""
-        if "sdp" not in (response.headers.get("Content-Type") or "").lower() or end > len(data):
+        is_sdp = "sdp" in (response.headers.get("Content-Type") or "").lower() or data.startswith(b"v=0", body)
+        if not is_sdp or end > len(data):
             return end
         mended = end
         if end > body and data[end - 1] not in b"\r\n\0" and not _begins_something(data, end):

@@ -83,6 +83,7 @@ TABLE = [
         id="repeated header",
     ),
     pytest.param(b"RTSP/1.0 200\r\n\r\n", b"RTSP/1.0 200 OK\r\n\r\n", Response(200), id="no reason phrase"),
+    pytest.param(b"RTSP/1.0 200OK\r\n\r\n", b"RTSP/1.0 200 OK\r\n\r\n", Response(200, "OK"), id="reason glued on"),
     pytest.param(b"RTSP/1.0 200 \r\n\r\n", b"RTSP/1.0 200 OK\r\n\r\n", Response(200), id="empty reason phrase"),
     pytest.param(
         b"RTSP/1.0 200 OK\r\nServer: Kamera f\xc3\xbcr\r\n\r\n",
@@ -289,6 +290,11 @@ def test_an_sdp_that_is_longer_than_it_says(length, more, after):
     message, *rest = collector(CLIENT_LIMITS)([described(length, more=more)])
     assert message.body.rstrip(b"\r\n\0") == SDP.rstrip()
     assert rest == after
+
+
+def test_an_sdp_is_known_without_its_type():
+    data = described(5).replace(b"Content-Type: application/sdp\r\n", b"")
+    assert [message.body for message in collector(CLIENT_LIMITS)([data])] == [SDP]
 
 
 def test_an_sdp_without_a_last_line_end_is_not_longer_than_it_says():
