@@ -69,7 +69,7 @@ class SilentUdp(enum.Enum):
     """What is done when a camera plays over UDP and not one picture comes: a firewall or a NAT between us, mostly."""
 
     TRY_TCP = "try TCP"
-    """At once, and with later connections from the start: what held it back is still there."""
+    """At once; when that delivers, later connections begin with it: what held UDP back is still there."""
 
     FAIL = "fail"
     """It is down, and tried again over UDP."""
@@ -95,9 +95,11 @@ class NativeDriver:
         self._connecting: Deferred[Any] | None = None  # Any: the endpoint fires with the protocol
         self._connection: CameraConnection | None = None
         self._over = False
+        self._tcp_instead = False
 
     def start(self) -> None:
         """Connects."""
+        self._tcp_instead = Fault.UDP_SILENT in self._errand.statistics.faults
         self._connect(self._errand.url, MAX_REDIRECTS)
 
     def stop(self) -> Deferred[None]:
@@ -117,7 +119,7 @@ class NativeDriver:
             return
         client = RtspClient(
             url,
-            transport=Lower.TCP if Fault.UDP_SILENT in self._errand.statistics.faults else self._errand.transport,
+            transport=Lower.TCP if self._tcp_instead else self._errand.transport,
             random_bytes=self._errand.random.randbytes,
             redirects_left=redirects_left,
         )
@@ -129,7 +131,12 @@ class NativeDriver:
     def _connected(self, connection: "CameraConnection") -> None:
         self._connecting = None
         self._connection = connection
-        connection.begin(self._owner.on_up)
+        connection.begin(self._on_up)
+
+    def _on_up(self) -> None:
+        if self._tcp_instead:
+            self._errand.statistics.tolerate(Fault.UDP_SILENT, self._errand.log)
+        self._owner.on_up()
 
     def _not_connected(self, url: RtspUrl, failure: Failure) -> None:
         self._connecting = None
@@ -145,7 +152,7 @@ class NativeDriver:
             self._errand.log.info("camera redirects", to=str(outcome.url))
             self._connect(outcome.url, outcome.redirects_left)
         elif connection is not None and connection.udp_was_silent and self._silent_udp is SilentUdp.TRY_TCP:
-            self._errand.statistics.tolerate(Fault.UDP_SILENT, self._errand.log)
+            self._tcp_instead = True
             self._connect(self._errand.url, MAX_REDIRECTS)
         else:
             self._down(outcome)

@@ -409,6 +409,15 @@ def test_udp_that_nothing_comes_over_is_given_up_for_tcp():
     assert scene.owner.told == ["up", "closed: the camera closed the connection"]
 
 
+def test_a_camera_that_sends_nothing_at_all_is_asked_over_udp_again():
+    scene = Scene(FakeCamera(), FakeCamera(), FakeCamera(), transport=Lower.UDP).begin()
+    scene.wait(21)
+    assert scene.owner.told == ["no video: no picture came for 10 s over TCP"]
+    scene.begin()
+    assert (type_of(scene.camera), scene.faults) == (Lower.UDP, set())
+    scene.wire.abortConnection()
+
+
 def test_udp_that_falls_silent_later_is_down():
     stage = Stage(transport=Lower.UDP)
     driver = NativeDriver(stage.errand, stage.owner, endpoint=stage.endpoint, silent_udp=SilentUdp.FAIL)
