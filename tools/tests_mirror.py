@@ -22,6 +22,7 @@ TESTED_ELSEWHERE = {
     "bridge/services/rtsp/replay_viewer.py": "driven by tests/services/rtsp/test_recorded.py",
     "bridge/services/rtsp/served.py": "Protocols and what both viewers share: tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/viewer.py": "driven by tests/services/rtsp/test_server.py",
+    "bridge/wire/rtsp/reader_limits.py": "values without behaviour: tests/wire/rtsp/test_message.py",
     "bridge/system/audit.py": "a Protocol alone: tests/system/test_audit_log.py tests what keeps it",
     "bridge/store/backend.py": "driven by tests/store/test_database.py",
     "bridge/store/check_folder.py": "driven by tests/store/test_check.py",
@@ -35,10 +36,12 @@ TESTED_ELSEWHERE = {
 # Test files without code of their name, and why.
 TESTS_OF_MORE = {
     "tests/dialogue/test_rtsp_client_and_server.py": "the two joined in memory",
+    "tests/dialogue/test_rtsp_client_faults.py": "the client's conversation with faulty cameras",
     "tests/fuzz/": "targets and their runner; a target may cross several files",
     "tests/interop/": "the whole service against foreign clients",
     "tests/recorder/test_replay_to_packets.py": "from footage through `recorder/replay` and `media/replay_sender`",
     "tests/recorder/test_whole_way.py": "from the hub through the files to the reader",
+    "tests/services/ingest/test_faulty_cameras.py": "from faulty cameras through the native driver to the hub",
     "tests/wire/mp4/test_ffmpeg.py": "whole files, opened by FFmpeg",
 }
 

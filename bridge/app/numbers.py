@@ -31,7 +31,8 @@ def of_streams(catalogue: Catalogue) -> Source:
         for camera in catalogue.cameras():
             for stream in camera.streams:
                 labels = {"camera": camera.id, "stream": stream.name}
-                statistics = stream.hub.statistics
+                hub = stream.hub
+                statistics = hub.statistics
                 yield Sample("stream_up", "1 while the camera delivers", stream.state is StreamState.UP, labels)
                 if stream.state is not StreamState.UP:
                     # The first word of a reason tells its kind: DNS, refused, 401, no video …
@@ -44,6 +45,7 @@ def of_streams(catalogue: Catalogue) -> Source:
                     ("units", "Access units received", statistics.units),
                     ("damaged_units", "Access units with lost packets", statistics.damaged_units),
                     ("runs", "Connections that delivered", statistics.runs),
+                    ("discontinuities", "Times that a camera's clock froze, jumped or began anew", hub.discontinuities),
                 ):
                     yield Sample(f"stream_{name}", text, value, labels, Kind.COUNTER)
 
@@ -61,10 +63,14 @@ def of_ingest(fleet: Fleet) -> Source:
                 ("packets", "RTP packets received", statistics.packets),
                 ("lost_packets", "RTP packets that never came", statistics.lost),
                 ("late_packets", "RTP packets that came too late or twice", statistics.late),
+                ("foreign_packets", "Packets dropped for their sender or channel", statistics.foreign),
                 ("bytes", "Bytes read from the camera", statistics.bytes),
                 ("reconnects", "Connections tried again", statistics.reconnects),
             ):
                 yield Sample(f"ingest_{name}", text, value, labels, Kind.COUNTER)
+            for fault, times in tuple(statistics.faults.items()):
+                text = "Faults of the camera that were borne"
+                yield Sample("ingest_faults", text, times, labels | {"fault": fault.value}, Kind.COUNTER)
 
     return read
 

@@ -244,7 +244,7 @@ class DigestClient:
             return None
         if challenge.is_basic:
             return BasicCredentials(self._user, self._password).format()
-        algorithm = Algorithm.named(challenge.algorithm)
+        algorithm = Algorithm.meant(challenge.algorithm)
         if algorithm is None:
             raise LocalProtocolError("a challenge was chosen whose algorithm is unknown")
         self._count += 1
@@ -268,7 +268,8 @@ class DigestClient:
                 nc=nc,
                 cnonce=cnonce,
             ),
-            algorithm=challenge.algorithm,
+            # As it came, if it may stand there.
+            algorithm=challenge.algorithm if Algorithm.named(challenge.algorithm) else algorithm.value,
             opaque=challenge.opaque,
             qop=qop,
             nc=nc,
@@ -293,7 +294,7 @@ class DigestClient:
         """How good a challenge is; 0: we cannot or will not answer it."""
         if challenge.is_basic:
             return 1 if self._basic is BasicPolicy.IF_NOTHING_ELSE and ":" not in self._user else 0
-        algorithm = Algorithm.named(challenge.algorithm)
+        algorithm = Algorithm.meant(challenge.algorithm)
         if not challenge.is_digest or algorithm is None or (challenge.qop and "auth" not in challenge.qop):
             return 0
         return 2 if algorithm.base is Algorithm.MD5 else 3

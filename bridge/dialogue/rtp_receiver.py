@@ -32,6 +32,10 @@ MAX_MISORDER = 100
 #: A new SSRC is followed when so many packets in a row carry it.
 FOLLOW_SSRC_PACKETS = 8
 
+#: What the types of RTCP packets (RFC 3550 12.1, RFC 3611) look like where RTP has its payload type: of firmware that
+#: sends both on one channel the first report would otherwise be taken for the media.
+_RTCP_PAYLOAD_TYPES = range(200 & 0x7F, 208 & 0x7F)
+
 #: Bounds of what is believed to be the time between two pictures.
 _MIN_INTERVAL_NS = 20 * NS_PER_MS
 _MAX_INTERVAL_NS = 500 * NS_PER_MS
@@ -62,7 +66,9 @@ class UnknownSsrc(enum.Enum):
 
     DROP:   they are counted and dropped: for sources that share a port
     FOLLOW: FOLLOW_SSRC_PACKETS in a row, or one after a BYE, begin a new source; so does the very first packet when
-            SETUP had announced another SSRC (cameras that announce one and send another are common)
+            SETUP had announced another SSRC (cameras that announce one and send another are common). Should the one
+            that was announced come all the same, it is followed at once: what came before was somebody else's, of
+            another camera behind the address, or of a session that an old live555 goes on sending here (retina #17)
     """
 
     DROP = "drop"
@@ -326,7 +332,7 @@ class RtpReceiver:
 
     def _admits(self, payload_type: int, ssrc: int, sequence: int) -> bool:
         """Whether a packet of another type or SSRC than the last is ours; begins its source when it is."""
-        if self._payload_type < 0:
+        if self._payload_type < 0 and payload_type not in _RTCP_PAYLOAD_TYPES:
             self._payload_type = payload_type
         admitted = payload_type == self._payload_type and (ssrc == self._ssrc or self._follows(ssrc))
         if not admitted:
@@ -343,6 +349,8 @@ class RtpReceiver:
             return follow or self._announced_ssrc in (None, ssrc)
         if not follow:
             return False
+        if ssrc == self._announced_ssrc:
+            return True
         packets = self.statistics.packets
         if ssrc != self._candidate_ssrc or packets != self._candidate_since:
             self._candidate_ssrc, self._candidate_since, self._candidate_packets = ssrc, packets, 0
@@ -351,6 +359,8 @@ class RtpReceiver:
 
     def _begin_source(self, ssrc: int, sequence: int) -> None:
         self._ssrc = ssrc
+        if ssrc == self._announced_ssrc:
+            self._announced_ssrc = None
         self._bye = False
         self._next_sequence = sequence
         self.statistics = ReceptionStatistics(self._clock_rate, ssrc, sequence)

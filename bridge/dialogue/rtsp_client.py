@@ -7,6 +7,7 @@ the shell performs in order. One request is outstanding at a time, so answers ar
 count. Tolerances for faulty cameras are named in `ClientPolicy`. What DESCRIBE's answer means is `rtsp_offer`'s.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,7 @@ from bridge.dialogue.rtsp_client_events import (
     Ended,
     Event,
     Failed,
+    Fault,
     Lower,
     OfferedTrack,
     Playing,
@@ -28,18 +30,25 @@ from bridge.dialogue.rtsp_client_events import (
     ReadyTrack,
     Redirected,
     Send,
+    Tolerated,
     TrackRefused,
 )
-from bridge.dialogue.rtsp_offer import Offer, read_offer, ready_track, sendable
+from bridge.dialogue.rtsp_offer import LENIENT, Offer, OfferPolicy, read_offer, ready_track, sendable
 from bridge.dialogue.rtsp_states import CLIENT, Phase, Step
 from bridge.wire.rtsp.headers import DEFAULT_TIMEOUT_S, LowerTransport, SessionHeader, Transport, parse_public
 from bridge.wire.rtsp.message import Headers, Request, Response
-from bridge.wire.rtsp.url import RtspUrl
+from bridge.wire.rtsp.url import RtspUrl, control_base
 
 USER_AGENT = "OpenNetworkBridge"
 MAX_REDIRECTS = 4
 
 _REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
+#: 461 is RFC 2326's word for it; the others are what firmware without a table of status codes says instead.
+_TRANSPORT_REFUSED = frozenset({406, 415, 461, 501})
+#: Playing for so long, a camera has begun anew: a redirect after that is not one of a row.
+_REDIRECTS_FORGOTTEN_NS = 60 * NS_PER_S
+#: Between a session and its timeout some cameras put a comma or a blank.
+_BEFORE_TIMEOUT = re.compile(r"[,\s]+(?=timeout\s*=)", re.IGNORECASE)
 _MAX_ABANDONED = 16
 _CNONCE_BYTES = 8
 _SHORTEST_SECRET = 4
@@ -49,11 +58,16 @@ _SHORTEST_SECRET = 4
 class ClientPolicy:
     """How long we wait, and what we forgive.
 
-    media_timeout_ns:        no access unit of the main medium for so long: "no video"
+    media_timeout_ns:        no access unit of the main medium for so long: "no video". Twice as long as the pauses of
+                             cameras that fall silent for 4 s every minute while they write to their card
     keepalive_most_ns:       longest distance of keepalives, whatever timeout the camera grants
-    try_other_transport:     461 on the first track: ask for the other transport instead
-    forgive_lost_keepalives: a keepalive without an answer is forgotten as long as media comes
-    forgive_cseq:            an answer with a wrong or missing CSeq belongs to the outstanding request
+    try_other_transport:     461, or what some say instead, on the first track: ask for the other transport
+    play_without_range:      457 on PLAY: ask without Range, which a live stream has no use for
+    forgive_lost_keepalives: a keepalive without an answer is forgotten as long as media comes, and the next one is
+                             OPTIONS; so is one that is refused (C520WS: 400 for what its Public names, retina #133)
+    forgive_cseq:            an answer with a wrong or missing CSeq belongs to the outstanding request (Foscam's
+                             HiSilicon server counts from 0; the C520WS lags behind by one when it refuses)
+    offer:                   how DESCRIBE's answer is read
     """
 
     response_timeout_ns: int = 10 * NS_PER_S
@@ -61,8 +75,10 @@ class ClientPolicy:
     teardown_timeout_ns: int = 1 * NS_PER_S
     keepalive_most_ns: int = 30 * NS_PER_S
     try_other_transport: bool = True
+    play_without_range: bool = True
     forgive_lost_keepalives: bool = True
     forgive_cseq: bool = True
+    offer: OfferPolicy = LENIENT
 
 
 @dataclass(slots=True)
@@ -117,6 +133,9 @@ class RtspClient:
         self._last_refusal = 0
 
         self._session = ""
+        self._other_session = ""
+        self._playing_since: MonotonicNs | None = None
+        self._tolerated: set[Fault] = set()
         self._session_timeout_s = DEFAULT_TIMEOUT_S
         self._keepalive = "OPTIONS"
         self._keepalive_at: MonotonicNs | None = None
@@ -136,7 +155,7 @@ class RtspClient:
             return []
         try:
             if isinstance(message, Request):
-                self._on_request(message)
+                self._on_request(message, now)
             else:
                 self._on_response(message, now)
         except RemoteProtocolError as error:
@@ -175,6 +194,8 @@ class RtspClient:
             if self._media_deadline is not None and now >= self._media_deadline:
                 seconds = self._policy.media_timeout_ns // NS_PER_S
                 over = "UDP; a firewall may hold the packets back" if self._lower is Lower.UDP else "TCP"
+                # Untold, a camera sends on over UDP until its session is over, to ports that are another's by then.
+                self._ask("TEARDOWN", self._control_url, now)
                 self._fail(DownReason.NO_VIDEO, f"no picture came for {seconds} s over {over}")
             elif self._keepalive_at is not None and now >= self._keepalive_at and self._outstanding is None:
                 self._keepalive_at = None
@@ -249,6 +270,8 @@ class RtspClient:
             self._step(Step.ANSWERED)
             self._events.append(Ended())
         elif self.phase is Phase.PLAYING and self._policy.forgive_lost_keepalives:
+            self._tolerate(Fault.KEEPALIVE_UNANSWERED)
+            self._keepalive = "OPTIONS"
             self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
         else:
             seconds = self._policy.response_timeout_ns // NS_PER_S
@@ -256,7 +279,7 @@ class RtspClient:
 
     # What the camera says
 
-    def _on_request(self, request: Request) -> None:
+    def _on_request(self, request: Request, now: MonotonicNs) -> None:
         """RFC 2326 10: a server may ask as well. Few cameras do; they want to see an answer."""
         known = request.method in ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "REDIRECT")
         headers = Headers([("CSeq", request.headers.get("CSeq") or "0")])
@@ -267,7 +290,7 @@ class RtspClient:
         response = Response(200, "OK", headers, b"") if known else Response(501, "Not Implemented", headers, b"")
         self._events.append(Send(response.encode()))
         if request.method == "REDIRECT" and self.phase is not Phase.TEARDOWN:
-            self._on_redirect(request.headers.get("Location") or "")
+            self._on_redirect(request.headers.get("Location") or "", now)
 
     def _on_response(self, response: Response, now: MonotonicNs) -> None:
         outstanding = self._outstanding
@@ -276,8 +299,9 @@ class RtspClient:
         self._outstanding = None
         if response.status == 401 and self._retry_authorised(response, outstanding, now):
             return
-        if response.status in _REDIRECTS and self.phase in (Phase.OPTIONS, Phase.DESCRIBE):
-            self._on_redirect(response.headers.get("Location") or "")
+        location = response.headers.get("Location")
+        if response.status in _REDIRECTS and self.phase is not Phase.TEARDOWN and location is not None:
+            self._on_redirect(location, now)
             return
         match self.phase:
             case Phase.OPTIONS:
@@ -299,7 +323,10 @@ class RtspClient:
         cseq = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
         if cseq == outstanding.cseq:
             return True
-        return self._policy.forgive_cseq and cseq not in self._abandoned
+        if not self._policy.forgive_cseq or cseq in self._abandoned:
+            return False
+        self._tolerate(Fault.WRONG_CSEQ)
+        return True
 
     def _retry_authorised(self, response: Response, outstanding: _Outstanding, now: MonotonicNs) -> bool:
         """Whether the request goes out again, with credentials that were not refused yet."""
@@ -313,15 +340,22 @@ class RtspClient:
         self._ask(outstanding.method, outstanding.uri, now, outstanding.headers, authorization)
         return True
 
-    def _on_redirect(self, location: str) -> None:
+    def _on_redirect(self, location: str, now: MonotonicNs) -> None:
+        """In the middle as well: the session that is left is torn down, and not waited for."""
+        if self._playing_since is not None and now - self._playing_since >= _REDIRECTS_FORGOTTEN_NS:
+            self._redirects_left = MAX_REDIRECTS
         if self._redirects_left <= 0:
             self._fail(DownReason.PROTOCOL, f"more than {MAX_REDIRECTS} redirects in a row")
             return
-        target = RtspUrl.parse(location)
+        if not location:
+            raise RemoteProtocolError("a redirect without a Location", clause="RFC 2326 11.3")
+        target = RtspUrl.parse(control_base(self._request_url, location))
         sendable(target.without_credentials)
         # Credentials belong to the host that they were given for (RFC 9110 15.4 warns of the rest).
         same = target.host == self.url.host
         target = replace(target, user=self.url.user if same else None, password=self.url.password if same else None)
+        if self._session or self._ready:
+            self._ask("TEARDOWN", self._control_url, now)
         self._outstanding = None
         self._step(Step.FAILED)
         self._events.append(Redirected(target, self._redirects_left - 1))
@@ -332,7 +366,11 @@ class RtspClient:
             return
         # Some cameras know no OPTIONS, or not for this path: DESCRIBE will tell.
         if response.status < 300:
-            self._public = parse_public(",".join(response.headers.all("Public")))
+            # Foscam's HiSilicon server says Allow.
+            named = response.headers.all("Public") or response.headers.all("Allow")
+            self._public = parse_public(",".join(named))
+        else:
+            self._tolerate(Fault.OPTIONS_REFUSED)
         self._step(Step.ANSWERED)
         self._ask("DESCRIBE", self._request_url, now, (("Accept", "application/sdp"),))
 
@@ -340,7 +378,7 @@ class RtspClient:
         if response.status >= 300:
             self._refused(response, "DESCRIBE")
             return
-        offer = read_offer(response, self._request_url)
+        offer = read_offer(response, self._request_url, self._policy.offer)
         if not offer.tracks:
             self._fail(*offer.why_none)
             return
@@ -402,7 +440,9 @@ class RtspClient:
     def _on_setup_refused(self, response: Response, now: MonotonicNs) -> None:
         self._last_refusal = response.status
         first = not self._ready and self._offer is not None and len(self._pending_tracks) == len(self._offer.tracks)
-        if response.status == 461 and first and self._policy.try_other_transport and not self._lowers_refused:
+        other = response.status in _TRANSPORT_REFUSED and self._policy.try_other_transport
+        if other and first and not self._lowers_refused:
+            self._tolerate(Fault.TRANSPORT_REFUSED)
             self._lowers_refused.add(self._lower)
             self._step(Step.ANSWERED)
             self._set_up_over(self._lower.other, now)
@@ -419,11 +459,22 @@ class RtspClient:
         self._set_up_next(now)
 
     def _on_play(self, response: Response, now: MonotonicNs) -> None:
+        if response.status == 457 and self._policy.play_without_range and Fault.RANGE_REFUSED not in self._tolerated:
+            self._tolerate(Fault.RANGE_REFUSED)
+            self._ask("PLAY", self._control_url, now)
+            return
+        if response.status == 454 and self._other_session:
+            self._take_other_session()
+            self._ask("PLAY", self._control_url, now, (("Range", "npt=0.000-"),))
+            return
         if response.status >= 300:
             self._refused(response, "PLAY")
             return
         self._adopt_session(response)
+        if not self._session:
+            self._tolerate(Fault.NO_SESSION)
         self._step(Step.ANSWERED)
+        self._playing_since = now
         self._keepalive = next((name for name in ("GET_PARAMETER", "SET_PARAMETER") if name in self._public), "OPTIONS")
         self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
         self.media_arrived(now)
@@ -434,26 +485,47 @@ class RtspClient:
         return min(self._session_timeout_s * NS_PER_S // 2, self._policy.keepalive_most_ns)
 
     def _on_keepalive(self, response: Response, now: MonotonicNs) -> None:
-        if response.status == 454:
-            self._fail(DownReason.CLOSED, "the camera ended the session (454)")
-            return
         if response.status == 401:
             self._refused(response, "keepalive")
             return
-        if response.status in (404, 405, 451, 501):
-            # Public promised more than the camera does; OPTIONS is the one method that every server has.
+        wait_ns = self._keepalive_ns
+        if response.status == 454 and self._session and self._other_session:
+            self._take_other_session()
+            wait_ns = 0
+        elif response.status == 454 and self._session and self._keepalive == "OPTIONS":
+            self._fail(DownReason.CLOSED, "the camera ended the session (454)")
+            return
+        elif response.status >= 300:
+            # Public promised more than the camera does; OPTIONS is the one method that every server has. Thingino's
+            # answers 454 to GET_PARAMETER in a session that it knows: whether it does is asked at once.
             self._keepalive = "OPTIONS"
+            self._tolerate(Fault.KEEPALIVE_REFUSED)
+            wait_ns = 0 if response.status == 454 and self._session else wait_ns
+        elif (named := _session_of(response)) and named.id != self._session:
+            # Not taken as long as ours is: Dahua names one in answers that belong to none.
+            self._other_session = named.id
         self._step(Step.ANSWERED)
-        self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
+        self._keepalive_at = MonotonicNs(now + wait_ns)
 
     def _adopt_session(self, response: Response) -> None:
-        """The latest session counts: some cameras change it between SETUPs, some never name one that can be read."""
-        try:
-            header = SessionHeader.parse(response.headers.get("Session") or "")
-        except RemoteProtocolError:
+        """The latest session counts, as for live555; some cameras never name one that can be read.
+
+        "H264DVR 1.0" names another one in its second SETUP (retina #85). For FFmpeg the first counts: it is taken when
+        the camera does not know the latest.
+        """
+        header = _session_of(response)
+        if header is None:
             return
+        if self._session not in ("", header.id):
+            self._tolerate(Fault.SESSION_CHANGED)
+            self._other_session = self._session
         self._session = header.id
         self._session_timeout_s = header.timeout_s
+
+    def _take_other_session(self) -> None:
+        """The camera does not know the one that we named, but it has named two."""
+        self._session, self._other_session = self._other_session, ""
+        self._tolerate(Fault.SESSION_CHANGED)
 
     # Ends
 
@@ -469,6 +541,8 @@ class RtspClient:
                 self._fail(DownReason.NOT_FOUND, "the camera has no stream at this path")
             case 454:
                 self._fail(DownReason.CLOSED, "the camera ended the session (454)")
+            case 453 | 503:
+                self._fail(DownReason.BUSY, f"the camera has no room for another viewer ({method}: {response.status})")
             case status:
                 self._fail(DownReason.PROTOCOL, f"{method} answered {status}")
 
@@ -482,6 +556,11 @@ class RtspClient:
             detail = detail.replace(password, "***")
         self._events.append(Failed(reason, f"{reason}: {detail}"))
 
+    def _tolerate(self, fault: Fault) -> None:
+        if fault not in self._tolerated:
+            self._tolerated.add(fault)
+            self._events.append(Tolerated(fault))
+
     def _step(self, step: Step) -> None:
         phase = CLIENT.get((self.phase, step))
         if phase is None:
@@ -491,3 +570,11 @@ class RtspClient:
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
         return events
+
+
+def _session_of(response: Response) -> SessionHeader | None:
+    """The session that an answer names; None when it names none that can be read."""
+    try:
+        return SessionHeader.parse(_BEFORE_TIMEOUT.sub(";", response.headers.get("Session") or ""))
+    except RemoteProtocolError:
+        return None

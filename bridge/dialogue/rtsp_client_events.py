@@ -29,9 +29,31 @@ class DownReason(enum.StrEnum):
     AUTH = "401"
     NOT_FOUND = "404"
     NO_VIDEO = "no video"
+    BUSY = "busy"
     CODEC = "codec"
     PROTOCOL = "protocol"
     CLOSED = "closed"
+
+
+class Fault(enum.StrEnum):
+    """A fault of a camera that we bear; the value stands in logs and metrics, docs/cameras.md says the rest."""
+
+    WRONG_CSEQ = "wrong CSeq"
+    WRONG_LENGTH = "wrong Content-Length"
+    OPTIONS_REFUSED = "OPTIONS refused"
+    TRANSPORT_REFUSED = "transport refused"
+    UDP_SILENT = "nothing came over UDP"
+    RANGE_REFUSED = "Range refused"
+    NO_SESSION = "no session"
+    SESSION_CHANGED = "session changed"
+    KEEPALIVE_REFUSED = "keepalive refused"
+    KEEPALIVE_UNANSWERED = "keepalive unanswered"
+    LOST_PLACE = "bytes between frames"
+    UNASKED_CHANNEL = "channel that nobody asked for"
+    OTHER_SSRC = "other SSRC than announced"
+    NO_MARKERS = "no marker bits"
+    WRONG_MARKERS = "marker bits on slices"
+    NO_FRAGMENT_ENDS = "fragments without an end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +77,7 @@ class ReadyTrack:
     channels:     RTP and RTCP channel of the RTSP connection; None over UDP
     client_ports: our RTP and RTCP port; None over TCP
     server_ports: the camera's; None over TCP and when it named none
+    source:       the address that the packets come from, as the camera named it; "" when it did not
     """
 
     track: Track
@@ -63,6 +86,7 @@ class ReadyTrack:
     channels: tuple[int, int] | None = None
     client_ports: tuple[int, int] | None = None
     server_ports: tuple[int, int] | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +135,13 @@ class Playing:
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerated:
+    """The camera did something wrong, and we go on. Told once a conversation for each fault."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
 class Redirected:
     """Close, and connect to `url` instead."""
 
@@ -131,4 +162,4 @@ class Ended:
     """TEARDOWN is through (or was not needed): close."""
 
 
-Event = Send | Described | PortsWanted | TrackRefused | Ready | Playing | Redirected | Failed | Ended
+Event = Send | Described | PortsWanted | TrackRefused | Ready | Playing | Tolerated | Redirected | Failed | Ended

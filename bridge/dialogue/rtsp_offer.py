@@ -3,20 +3,58 @@
 Cameras err a lot here. What cannot be read of a Transport is taken as it was asked for.
 """
 
+import enum
 import re
 from dataclasses import dataclass
 
 from bridge.base.errors import RemoteProtocolError
-from bridge.base.media import Codec, Medium, Track
+from bridge.base.media import Codec, Medium
 from bridge.dialogue.rtsp_client_events import DownReason, OfferedTrack, ReadyTrack
-from bridge.wire.payload import track_from_sdp
+from bridge.wire.payload import payload_type_from_sdp, track_from_sdp
 from bridge.wire.rtsp.headers import LowerTransport, Pair, Transport, parse_transports
 from bridge.wire.rtsp.message import Response
 from bridge.wire.rtsp.url import control_base, resolve_control
 from bridge.wire.sdp import Direction, MediaDescription, SessionDescription
 
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
+_SCHEME = re.compile(r"rtsps?://", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 _MAX_URL = 2048
+_MAX_PARAMETERS = 32
+
+
+class TrackBase(enum.Enum):
+    """What a track's relative `a=control` hangs onto when the session's `a=control` is a whole URL of its own.
+
+    SESSION_CONTROL: that URL, as FFmpeg, live555 and gortsplib do: cameras are tried with these
+    CONTENT_BASE:    Content-Base, as RFC 2326 C.1.1 has it
+    """
+
+    SESSION_CONTROL = "session control"
+    CONTENT_BASE = "content base"
+
+
+class Sendonly(enum.Enum):
+    """What a section with `a=sendonly` is.
+
+    WAY_BACK_OF_AUDIO: audio is the way to a loudspeaker (ONVIF Streaming Specification, backchannel), unless the
+                       video says sendonly as well: then the camera speaks of itself ("CV-RTSPHandler", go2rtc #771)
+    WAY_BACK:          the way to the camera, whatever the medium (RFC 4566 6)
+    """
+
+    WAY_BACK_OF_AUDIO = "way back of audio"
+    WAY_BACK = "way back"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferPolicy:
+    """How an offer is read where cameras and the RFC differ."""
+
+    track_base: TrackBase = TrackBase.SESSION_CONTROL
+    sendonly: Sendonly = Sendonly.WAY_BACK_OF_AUDIO
+
+
+LENIENT = OfferPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +73,19 @@ class Offer:
     why_none: tuple[DownReason, str] = (DownReason.NO_VIDEO, "the camera describes no video")
 
 
-def read_offer(response: Response, request_url: str) -> Offer:
+def read_offer(response: Response, request_url: str, policy: OfferPolicy = LENIENT) -> Offer:
     """DESCRIBE's answer -> what we want of it. Raises RemoteProtocolError when it holds no SDP."""
     session = SessionDescription.parse(response.body)
     base = control_base(request_url, response.headers.get("Content-Base"), response.headers.get("Content-Location"))
+    control = sendable(resolve_control(base, session.control or "*"))
+    if policy.track_base is TrackBase.SESSION_CONTROL and _SCHEME.match(session.control or ""):
+        base = control
+    ways_back = _ways_back(session, policy.sendonly)
     chosen: dict[Medium, OfferedTrack] = {}
     passed_over: list[str] = []
     video_refused: list[str] = []
     for media in session.medias:
-        # Sent by the client: a way back for the voice at a loudspeaker (ONVIF Streaming specification, backchannel).
-        if media.direction is Direction.SENDONLY:
+        if media.medium in ways_back and media.direction is Direction.SENDONLY:
             continue
         track = track_from_sdp(media)
         if track is None:
@@ -53,9 +94,8 @@ def read_offer(response: Response, request_url: str) -> Offer:
             if media.medium == Medium.VIDEO:
                 video_refused.append(name)
         elif track.medium not in chosen:
-            control = sendable(resolve_control(base, media.control or ""))
-            chosen[track.medium] = OfferedTrack(track, _payload_type(media, track), control)
-    control = sendable(resolve_control(base, session.control or "*"))
+            track_control = sendable(resolve_control(base, media.control or ""))
+            chosen[track.medium] = OfferedTrack(track, _payload_type(media), track_control)
     if video_refused and Medium.VIDEO not in chosen:
         have = ", ".join(codec for codec in Codec if codec.medium is Medium.VIDEO)
         text = f"{', '.join(video_refused[:4])} not supported (have {have})"
@@ -88,36 +128,59 @@ def ready_track(
         raise RemoteProtocolError("SETUP asked for UDP, the camera set up TCP", clause="RFC 2326 12.39")
     server_ports = granted.server_port if granted.server_port and 0 not in granted.server_port else None
     return ReadyTrack(
-        offered.track, offered.payload_type, granted.ssrc, client_ports=client_ports, server_ports=server_ports
+        offered.track,
+        offered.payload_type,
+        granted.ssrc,
+        client_ports=client_ports,
+        server_ports=server_ports,
+        source=granted.source,
     )
 
 
 def sendable(url: str) -> str:
-    """`url` as it may stand in a request line: blanks percent-encoded. Raises RemoteProtocolError if too long."""
+    """`url` as it may stand in a request line: blanks percent-encoded, the credentials that some cameras write into it
+    left out. Raises RemoteProtocolError if too long."""
     if len(url) > _MAX_URL:
         raise RemoteProtocolError(f"URL of {len(url)} characters; at most {_MAX_URL}", clause="RFC 2326 3.2")
-    return _BLANK.sub(lambda found: f"%{ord(found[0]):02X}", url)
+    return _BLANK.sub(lambda found: f"%{ord(found[0]):02X}", _CREDENTIALS.sub("", url, count=1))
+
+
+def _ways_back(session: SessionDescription, policy: Sendonly) -> frozenset[str]:
+    """The media of which a section with `a=sendonly` is a way to the camera."""
+    if policy is Sendonly.WAY_BACK:
+        return frozenset(media.medium for media in session.medias)
+    of_itself = any(media.medium == Medium.VIDEO and media.direction is Direction.SENDONLY for media in session.medias)
+    return frozenset() if of_itself else frozenset({Medium.AUDIO.value})
 
 
 def _transport(response: Response) -> Transport:
+    """What can be read of a Transport: one parameter that is nonsense does not take the others with it."""
+    text = response.headers.get("Transport") or ""
     try:
-        return parse_transports(response.headers.get("Transport") or "")[0]
+        return parse_transports(text)[0]
     except RemoteProtocolError:
-        return Transport()
+        specification, *parameters = text.split(";")
+    readable = specification if _can_be_read(specification) else "RTP/AVP"
+    for parameter in parameters[:_MAX_PARAMETERS]:
+        if _can_be_read(f"RTP/AVP;{parameter}"):
+            readable += f";{parameter}"
+    return Transport.parse(readable)
 
 
-def _payload_type(media: MediaDescription, track: Track) -> int | None:
-    """The number of the format that `track` was made from; None: any, when the section names only one anyway.
+def _can_be_read(transport: str) -> bool:
+    try:
+        Transport.parse(transport)
+    except RemoteProtocolError:
+        return False
+    return True
+
+
+def _payload_type(media: MediaDescription) -> int | None:
+    """The number of the format that the track is made from; None: any, when the section names only one anyway.
 
     Cameras announce one number and send another; with one format there is nothing to tell apart.
     """
-    if len(media.payload_types) < 2:
-        return None
-    for number in media.payload_types:
-        meant = media.rtpmap(number)
-        if meant and meant.encoding.upper() == track.codec:
-            return number
-    return None
+    return payload_type_from_sdp(media) if len(media.payload_types) > 1 else None
 
 
 def _format_name(media: MediaDescription) -> str:

@@ -9,7 +9,7 @@ Pure: arrival times are arguments. RTP times come unwrapped, as `dialogue/rtp_re
 from collections.abc import Callable, Sequence
 
 from bridge.base.media import Medium, Track
-from bridge.base.time import NS_PER_S, ns_to_ticks, ticks_to_ns
+from bridge.base.time import NS_PER_MS, NS_PER_S, ns_to_ticks, ticks_to_ns
 
 #: Beyond this a camera's clock and ours do not speak of the same run of time any more.
 MAX_ERROR_NS = 1 * NS_PER_S
@@ -19,6 +19,12 @@ CREEP_PPM = 500
 
 #: How long units that a silence explains (a stalled network, then a burst) are dated by the camera's clock alone.
 STALL_GRACE_NS = 10 * NS_PER_S
+
+#: A network that stalled catches up: so long after the silence, units are less late than the first one behind it was,
+#: by this part of it (and more than jitter). If not, the camera's clock stood still with the camera.
+STALL_PROOF_NS = 1 * NS_PER_S
+STALL_CAUGHT_UP_PART = 50
+STALL_JITTER_NS = 50 * NS_PER_MS
 
 #: H.264 and H.265 let no more pictures than this be shown before one that came earlier (max_dec_frame_buffering).
 MAX_REORDERED = 16
@@ -56,6 +62,7 @@ class TrackTimeline:
         self._max_raw = 0
         self._arrived_ns = 0
         self._late_since_ns: int | None = None
+        self._late_by_ns = 0
         self._units_in_run = 0
         self._reorders = False
         self._below = 0
@@ -120,14 +127,18 @@ class TrackTimeline:
         return self._anchor(raw, arrived_ns)
 
     def _stalled(self, error_ns: int, arrived_ns: int) -> bool:
-        """Whether a silence explains that units come so late; believed for STALL_GRACE_NS, then it was the clock."""
+        """Whether a silence explains that units come so late: while they catch up, for STALL_GRACE_NS at most."""
         if self._late_since_ns is None:
             silence_ns = arrived_ns - self._arrived_ns
             # A clock that is merely slow creeps over the limit without one.
             if silence_ns < max(error_ns - MAX_ERROR_NS, MAX_ERROR_NS // 2):
                 return False
-            self._late_since_ns = arrived_ns
-        return arrived_ns - self._late_since_ns <= STALL_GRACE_NS
+            self._late_since_ns, self._late_by_ns = arrived_ns, error_ns
+        since_ns = arrived_ns - self._late_since_ns
+        caught_up_ns = max(self._late_by_ns // STALL_CAUGHT_UP_PART, STALL_JITTER_NS)
+        if since_ns >= STALL_PROOF_NS and self._late_by_ns - error_ns < caught_up_ns:
+            return False
+        return since_ns <= STALL_GRACE_NS
 
     def _anchor(self, raw: int, arrived_ns: int) -> Dated:
         """Starts anew: captured when it arrived, placed there, but never at or before what was placed already."""

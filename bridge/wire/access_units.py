@@ -8,6 +8,7 @@ A unit ends by the marker bit or by the next timestamp, whichever comes first. T
   When such NAL units come alone with a timestamp of their own they join the picture that follows, for the same reason;
   when their own picture was lost they are a damaged unit without one.
 - A marker on every slice: see `MarkerPolicy`.
+- Fragments of which none is marked as the last: see `FragmentEndPolicy`.
 """
 
 import abc
@@ -29,6 +30,9 @@ EARLY_MARKERS_SOUGHT_UNITS = 64
 #: So many units that ended without any marker prove that the camera never sets it.
 MISSING_MARKERS_PROVE = 3
 
+#: So many fragmented NAL units without an end, and none with one, prove that the camera never sets the end bit.
+MISSING_ENDS_PROVE = 3
+
 
 class MarkerPolicy(enum.Enum):
     """What ends an access unit.
@@ -36,6 +40,20 @@ class MarkerPolicy(enum.Enum):
     TRUST:  the marker bit (RFC 6184 5.1) or the next timestamp; switches itself to IGNORE when, early on, slices that
             are not the first of their picture follow a marker with the same timestamp
     IGNORE: the next timestamp only, which costs a frame's time of delay
+    """
+
+    TRUST = "trust"
+    IGNORE = "ignore"
+
+
+class FragmentEndPolicy(enum.Enum):
+    """What ends a NAL unit that comes in fragments.
+
+    TRUST:  the end bit (RFC 6184 5.8, RFC 7798 4.4.3); without it the NAL unit is not whole. Switches itself to IGNORE
+            after MISSING_ENDS_PROVE NAL units that something else followed, with nothing lost between, when no end bit
+            was ever seen
+    IGNORE: whatever follows that is not its next fragment, or the marker. FFmpeg never looks at the bit, so firmware
+            that does not set it is not found out
     """
 
     TRUST = "trust"
@@ -83,6 +101,7 @@ class NalUnitDepacketizer(abc.ABC):
         max_unit_parts: int = MAX_UNIT_PARTS,
     ) -> None:
         self.marker_policy = marker_policy
+        self.fragment_end_policy = FragmentEndPolicy.TRUST
         self.oversized_units = 0
         self.refused_payloads = 0
         self._sink = sink
@@ -92,6 +111,8 @@ class NalUnitDepacketizer(abc.ABC):
         self._early_markers = 0
         self._markers = 0
         self._unmarked_units = 0
+        self._end_bits = False
+        self._unended_nals = 0
 
         # `_expected` is the open unit's timestamp while nothing special has to be looked at, else -1: so `push` gets by
         # with one comparison.
@@ -121,13 +142,16 @@ class NalUnitDepacketizer(abc.ABC):
         return bool(self._parts) or self.fragments is not None
 
     @property
+    def markers_missing(self) -> bool:
+        """Whether this camera, as far as we know it, never sets the marker."""
+        return self._markers == 0 and self._unmarked_units >= MISSING_MARKERS_PROVE
+
+    @property
     def awaits_timestamp(self) -> bool:
         """Whether the open unit holds whole NAL units only and, as far as we know this camera, no marker ends it."""
         if not self._roles & _PICTURE or self.fragments is not None:
             return False
-        return self.marker_policy is MarkerPolicy.IGNORE or (
-            self._markers == 0 and self._unmarked_units >= MISSING_MARKERS_PROVE
-        )
+        return self.marker_policy is MarkerPolicy.IGNORE or self.markers_missing
 
     def lost(self) -> None:
         """Packets went missing before the next push: a NAL unit in progress is dropped, the unit is damaged."""
@@ -139,12 +163,27 @@ class NalUnitDepacketizer(abc.ABC):
     def flush(self) -> None:
         """The open unit is delivered as it is, without a NAL unit still in progress."""
         if self.fragments is not None:
-            self._drop_fragments()
+            self.fragments = None
+            self._damaged = True
         self._close()
 
-    def _drop_fragments(self) -> None:
+    def _end_fragments(self, fragments: list[bytes | memoryview]) -> None:
+        """The last of them is there."""
+        self._end_bits = True
+        self.fragment_end_policy = FragmentEndPolicy.TRUST
         self.fragments = None
-        self._damaged = True
+        self._add_known(b"".join(fragments))
+
+    def _drop_fragments(self) -> None:
+        """Something else follows, and none of them was the last."""
+        fragments, self.fragments = self.fragments, None
+        self._unended_nals += 1
+        if self._unended_nals >= MISSING_ENDS_PROVE and not self._end_bits:
+            self.fragment_end_policy = FragmentEndPolicy.IGNORE
+        if self.fragment_end_policy is FragmentEndPolicy.IGNORE and fragments is not None:
+            self._add_known(b"".join(fragments))
+        else:
+            self._damaged = True
 
     def _turn(self, timestamp: int) -> None:
         """A packet came that is not simply the next one of the open unit."""
@@ -203,7 +242,11 @@ class NalUnitDepacketizer(abc.ABC):
         self.room_bytes = -1
 
     def _on_marker(self) -> None:
-        if self.fragments is not None or (self._parts and not self._roles & _PICTURE):
+        if self.fragments is not None:
+            if self.fragment_end_policy is FragmentEndPolicy.TRUST:
+                return
+            self._drop_fragments()
+        if self._parts and not self._roles & _PICTURE:
             return
         self._markers += 1
         if self.marker_policy is MarkerPolicy.TRUST:

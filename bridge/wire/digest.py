@@ -21,7 +21,13 @@ MAX_CHALLENGES = 16
 _SCHEME = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?=[ \t,]|\Z)", re.ASCII)
 _NAME = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*", re.ASCII)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\\?\Z)', re.DOTALL)
+_SINGLE_QUOTED = re.compile(r"'([^']*)'(?=[ \t]*(?:[,;]|\Z))")
 _BARE = re.compile(r"[^,\s]*")
+# Words that go on an unquoted value with blanks in it: none that begins another parameter or scheme.
+_MORE_WORDS = re.compile(
+    r"(?:[ \t]+(?![^\s,=\"]+[ \t]*=)(?!(?:Basic|Digest|Bearer|Negotiate|NTLM)[ \t,])[^,\s\"]+)*",
+    re.ASCII | re.IGNORECASE,
+)
 _TOKEN68 = re.compile(r"[ \t]+([A-Za-z0-9._~+/-]+=*)(?=[ \t]*(?:,|\Z))", re.ASCII)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _NOT_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # HTAB is white space
@@ -41,6 +47,11 @@ class Algorithm(enum.StrEnum):
         """The algorithm of that name, in any case; "" means MD5 (RFC 7616 3.3)."""
         return _ALGORITHMS.get(text.lower()) if text else cls.MD5
 
+    @classmethod
+    def meant(cls, text: str) -> "Algorithm | None":
+        """The algorithm that a camera's challenge means: `SHA256`, `md5_sess` and the like, told by their letters."""
+        return cls.named(text) or _MEANT.get(_NOT_ALPHANUMERIC.sub("", text.lower()))
+
     @property
     def base(self) -> "Algorithm":
         """The algorithm without `-sess`."""
@@ -48,6 +59,20 @@ class Algorithm(enum.StrEnum):
 
 
 _ALGORITHMS = {algorithm.value.lower(): algorithm for algorithm in Algorithm}
+_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
+_MEANT = {_NOT_ALPHANUMERIC.sub("", name): algorithm for name, algorithm in _ALGORITHMS.items()}
+
+
+class Junk(enum.Enum):
+    """How a header is read that keeps to no grammar.
+
+    REFUSE: it is an error; for what clients send us
+    SKIP:   characters that belong to nothing (half of a pair of quotes, a bracket) are passed over, values may stand in
+            single quotes, or hold blanks without any; for what cameras send us
+    """
+
+    REFUSE = "refuse"
+    SKIP = "skip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +122,11 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     """Every challenge of all WWW-Authenticate values, in order. Raises RemoteProtocolError.
 
     One value may hold several; at most MAX_CHALLENGES are read. Schemes that we do not know are kept with what they
-    have of these fields.
+    have of these fields, characters behind the first that belong to nothing are skipped.
     """
     challenges: list[Challenge] = []
     for value in values:
-        for scheme, said, _ in _schemes(value):
+        for scheme, said, _ in _schemes(value, Junk.SKIP):
             if len(challenges) >= MAX_CHALLENGES:
                 return challenges
             qop = tuple(word for word in re.split(r"[,\s]+", said.get("qop", "").lower()) if word)
@@ -176,7 +201,7 @@ class BasicCredentials:
 
 def parse_authorization(text: str) -> DigestCredentials | BasicCredentials:
     """An Authorization value -> value. Raises RemoteProtocolError (400)."""
-    found = _schemes(text)
+    found = _schemes(text, Junk.REFUSE)
     if len(found) != 1:
         raise _bad("Authorization", "one scheme and its parameters")
     scheme, said, token = found[0]
@@ -262,11 +287,11 @@ def _bare(name: str, text: str) -> str:
     return text
 
 
-def _schemes(text: str) -> list[tuple[str, dict[str, str], str]]:
+def _schemes(text: str, junk: Junk) -> list[tuple[str, dict[str, str], str]]:
     """The schemes of one header: name, parameters (names in small letters, the first of a name counts), token68.
 
     Lenient: commas between parameters may be missing, bare values may hold anything but blanks and commas, a quoted
-    value without its end goes on to the end of the header.
+    value without its end goes on to the end of the header; beyond that see `Junk`.
     """
     if len(text) > MAX_HEADER_CHARACTERS:
         raise _bad("WWW-Authenticate or Authorization", f"at most {MAX_HEADER_CHARACTERS} characters")
@@ -281,17 +306,14 @@ def _schemes(text: str) -> list[tuple[str, dict[str, str], str]]:
         name = _NAME.match(text, at)
         if name and found:
             at = name.end()
-            value = _QUOTED.match(text, at)
-            if value:
-                content = _ESCAPED.sub(r"\1", value[1])
-            else:
-                value = _BARE.match(text, at)
-                content = value[0].rstrip(";") if value else ""
-            at = value.end() if value else at
+            content, at = _value(text, at, junk)
             found[-1][1].setdefault(name[1].lower(), content)
             continue
         scheme = _SCHEME.match(text, at)
         if scheme is None:
+            if found and junk is Junk.SKIP:
+                at += 1
+                continue
             raise _bad("WWW-Authenticate or Authorization", f"a scheme at character {at}")
         at = scheme.end()
         token = ""
@@ -302,6 +324,20 @@ def _schemes(text: str) -> list[tuple[str, dict[str, str], str]]:
             at = token68.end()
         found.append((scheme[1], {}, token))
     return found
+
+
+def _value(text: str, at: int, junk: Junk) -> tuple[str, int]:
+    """The value of a parameter that begins at `at`, and where it ends."""
+    if quoted_value := _QUOTED.match(text, at):
+        return _ESCAPED.sub(r"\1", quoted_value[1]), quoted_value.end()
+    bare = _BARE.match(text, at)
+    end = bare.end() if bare else at
+    if junk is Junk.SKIP:
+        if quoted_value := _SINGLE_QUOTED.match(text, at):
+            return quoted_value[1], quoted_value.end()
+        more = _MORE_WORDS.match(text, end) if end > at and text[end - 1] != ";" else None
+        end = more.end() if more else end
+    return text[at:end].rstrip(";"), end
 
 
 def _basic(token: str) -> BasicCredentials:

@@ -18,8 +18,9 @@ MAX_FORMATS = 64
 
 _LINE_END = re.compile(r"[\r\n\0]+")
 _LINE = re.compile(r"([A-Za-z])[ \t]*=(.*)", re.ASCII)
-_MEDIA = re.compile(r"(\S+)\s+(\d{1,10})(?:/\d+)?\s+(\S+)(.*)", re.ASCII)
+_MEDIA = re.compile(r"(\S+)\s+(?:([+-]?\d{1,20})(?:/\S*)?\s+)?([A-Za-z]\S*)(.*)", re.ASCII)
 _RTPMAP = re.compile(r"(\d{1,3})\s+([^\s/]+)(?:/\s*(\d{1,9})[^/]*(?:/\s*(\d{1,3}).*)?)?.*", re.ASCII)
+_FMTP = re.compile(r"(\d{1,3})(?:[\s;]+(.*))?", re.ASCII)
 _NOT_IN_LINE = re.compile(r"[\r\n\0]")
 
 Attribute = tuple[str, str]
@@ -64,6 +65,8 @@ STATIC_PAYLOAD_TYPES: dict[int, RtpMap] = {
 class MediaDescription:
     """One `m=` section.
 
+    port:       0 as well where a camera wrote none, or a number that is no port: over RTSP it means nothing (RFC 2326
+                C.1.4), and a Tuya camera (Symynelec C5) sends what is left in its memory, below zero
     formats:    payload types as text, as they stand in the line
     attributes: in order; a name may stand several times
     bandwidth:  modifier -> number as sent: `AS` kbit/s, `TIAS` bit/s
@@ -85,8 +88,9 @@ class MediaDescription:
 
     @property
     def payload_types(self) -> list[int]:
-        """The formats that are RTP payload types."""
-        return [int(text) for text in self.formats if text.isascii() and text.isdigit() and len(text) <= 3]
+        """The formats that are RTP payload types; where the line names none that is one, those of the rtpmaps."""
+        numbers = [int(text) for text in self.formats if text.isascii() and text.isdigit() and len(text) <= 3]
+        return numbers or list(self._rtpmaps())
 
     @property
     def control(self) -> str | None:
@@ -96,7 +100,7 @@ class MediaDescription:
     @property
     def direction(self) -> Direction | None:
         """The direction attribute, None when there is none (RFC 4566 then says sendrecv; cameras mean recvonly)."""
-        return next((Direction(name) for name, _ in self.attributes if name in _DIRECTIONS), None)
+        return next((Direction(name.lower()) for name, _ in self.attributes if name.lower() in _DIRECTIONS), None)
 
     def rtpmap(self, payload_type: int) -> RtpMap | None:
         """What the payload type stands for.
@@ -104,25 +108,33 @@ class MediaDescription:
         A missing or unreadable clock rate is taken as 8000 for audio and 90000 for the rest, as every codec of cameras
         without a written rate has it. Where the only rtpmap names another number than the only format, it is meant.
         """
-        maps: dict[int, RtpMap] = {}
-        for name, value in self.attributes:
-            found = _RTPMAP.fullmatch(value.strip()) if name == "rtpmap" else None
-            if found:
-                clock_rate = int(found[3] or 0) or (8000 if self.medium == "audio" else 90000)
-                maps.setdefault(int(found[1]), RtpMap(found[2], clock_rate, int(found[4] or 0) or 1))
+        maps = self._rtpmaps()
         found_map = maps.get(payload_type) or STATIC_PAYLOAD_TYPES.get(payload_type)
         if found_map is None and len(maps) == 1 and len(self.formats) == 1:
             return next(iter(maps.values()))
         return found_map
 
-    def fmtp(self, payload_type: int) -> dict[str, str]:
-        """The format parameters, names in small letters, values as they stand; {} when there are none."""
-        texts: dict[str, str] = {}
+    def _rtpmaps(self) -> dict[int, RtpMap]:
+        maps: dict[int, RtpMap] = {}
         for name, value in self.attributes:
-            if name == "fmtp":
-                number, _, text = value.partition(" ")
-                texts.setdefault(number, text)
-        meant = texts.get(str(payload_type))
+            found = _RTPMAP.fullmatch(value.strip()) if name.lower() == "rtpmap" else None
+            if found:
+                clock_rate = int(found[3] or 0) or (8000 if self.medium == "audio" else 90000)
+                maps.setdefault(int(found[1]), RtpMap(found[2], clock_rate, int(found[4] or 0) or 1))
+        return maps
+
+    def fmtp(self, payload_type: int) -> dict[str, str]:
+        """The format parameters, names in small letters, values as they stand; {} when there are none.
+
+        Several lines for one type add up: some encoders put each parameter on a line of its own.
+        """
+        texts: dict[int, str] = {}
+        for name, value in self.attributes:
+            found = _FMTP.fullmatch(value) if name.lower() == "fmtp" else None
+            if found:
+                number = int(found[1])
+                texts[number] = f"{texts[number]};{found[2] or ''}" if number in texts else found[2] or ""
+        meant = texts.get(payload_type)
         if meant is None and len(texts) == 1 and len(self.formats) == 1:
             meant = next(iter(texts.values()))  # the same fault as with rtpmap
         return _parameters(meant or "")
@@ -233,11 +245,11 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 
 def _parse_media(value: str) -> MediaDescription | None:
     found = _MEDIA.fullmatch(value)
-    if found is None or int(found[2]) > 65535:
+    if found is None:
         return None
-    return MediaDescription(
-        found[1].lower(), int(found[2]), found[3], found[4].split(maxsplit=MAX_FORMATS)[:MAX_FORMATS]
-    )
+    port = int(found[2] or 0)
+    formats = found[4].split(maxsplit=MAX_FORMATS)[:MAX_FORMATS]
+    return MediaDescription(found[1].lower(), port if 0 <= port <= 65535 else 0, found[3], formats)
 
 
 def _take(session: SessionDescription, media: MediaDescription | None, key: str, value: str) -> None:
@@ -267,7 +279,8 @@ def _take(session: SessionDescription, media: MediaDescription | None, key: str,
 
 
 def _attribute(attributes: list[Attribute], name: str) -> str | None:
-    return next((value for known, value in attributes if known == name), None)
+    """Names are written in any case by those who do not know that it matters (RFC 4566 5.13)."""
+    return next((value for known, value in attributes if known.lower() == name), None)
 
 
 def _format_attributes(attributes: list[Attribute]) -> list[str]:

@@ -310,3 +310,11 @@ def test_right_passwords_only(user, password, wrong, algorithm, qop):
 def test_any_text_is_a_verdict_or_no_answer(text):
     assert not authenticator().check(text, "PLAY", lambda user: "x", 0).ok
     DigestClient("u", "p").authorize([text], "PLAY", URI, "c")
+
+
+def test_an_algorithm_of_an_odd_name_is_answered_by_its_right_one():
+    client = DigestClient("u", "p")
+    answer = client.authorize(["Digest realm=IP Camera, nonce='n', algorithm=\"SHA 256\""], "PLAY", "*", "c" * 8)
+    assert answer is not None
+    assert "algorithm=SHA-256" in answer
+    assert 'realm="IP Camera"' in answer

@@ -249,6 +249,68 @@ def test_a_wrongly_announced_ssrc_does_not_matter_when_following():
     assert (len(camera.units), camera.resets) == (2, [])
 
 
+def test_the_announced_source_is_followed_at_once_whoever_came_before():
+    """Another camera behind the address, or the session before on an old live555, goes on sending where we listen."""
+    camera = Camera(ssrc=SSRC)
+    stranger = iter(rtp.pack_header(96, n, n * 3600, 7, marker=True) + P for n in range(500, 600))
+    camera.push(next(stranger), next(stranger))
+    for _ in range(3 * FOLLOW_SSRC_PACKETS):
+        camera.push(camera.packet(), next(stranger))
+    assert camera.times[2:] == [n * FRAME_TICKS for n in range(3 * FOLLOW_SSRC_PACKETS)]
+    assert camera.resets == ["SSRC 00001234 follows 00000007"]
+    assert camera.receiver.foreign == 3 * FOLLOW_SSRC_PACKETS
+    assert camera.receiver.statistics.lost == 0
+
+
+def test_the_announced_source_is_preferred_only_once():
+    camera = Camera(ssrc=SSRC)
+    camera.push(camera.packet())
+    camera.push(*[camera.packet(ssrc=7) for _ in range(FOLLOW_SSRC_PACKETS)])
+    stray = rtp.pack_header(96, 9, 0, SSRC) + P
+    camera.push(stray, camera.packet(ssrc=7))
+    assert camera.resets == ["SSRC 00000007 follows 00001234"]
+
+
+@pytest.mark.parametrize("kind", [200, 201, 202, 203, 204, 207])
+def test_reports_on_the_channel_of_the_media_are_not_taken_for_it(kind):
+    camera = Camera()
+    report = bytes([0x80, kind, 0, 6]) + SSRC.to_bytes(4, "big") + bytes(20)
+    camera.push(report, camera.packet(), report, camera.packet())
+    assert (camera.times, camera.damaged, camera.receiver.foreign) == ([0, FRAME_TICKS], [False] * 2, 2)
+
+
+def test_a_key_frame_of_2000_fragments_and_one_of_12_megabytes():
+    """Both within the bounds of a unit, whole, by frames in runs as they come over TCP."""
+    for fragments, size in ((2_000, 1_400), (12 * 1024, 1024)):
+        camera = Camera()
+        nal = b"\x65\x88" + bytes(range(1, 251)) * (fragments * (size - 2) // 250)
+        payloads = packetize([nal], size)
+        assert len(payloads) >= fragments - 20
+        stream = framed([camera.packet(payload, marker=payload is payloads[-1]) for payload in payloads])
+        reader = Reader(
+            lambda message: None,
+            lambda channel, packet, camera=camera: camera.receiver.push(packet, MonotonicNs(0)),
+            take_run=lambda channel, frames, at, camera=camera: camera.receiver.take_run(frames, at, MonotonicNs(0)),
+        )
+        for at in range(0, len(stream), 65_536):
+            reader.feed(stream[at : at + 65_536])
+        ((_, parts, key, damaged, _),) = camera.units
+        assert (parts == (nal,), key, damaged) == (True, True, False)
+
+
+@pytest.mark.parametrize("step", [0, 1, -3600, 90_000 * 3600, (1 << 31) + 5])
+def test_a_clock_that_stands_or_jumps_costs_no_unit(step):
+    """What it means for time is the hub's; here every marker ends a unit, whatever its timestamp is."""
+    camera = Camera(timestamp=1_000_000)
+    for _ in range(10):
+        packet = camera.packet()
+        camera.timestamp = (camera.timestamp - FRAME_TICKS + step) & 0xFFFFFFFF
+        camera.push(packet)
+    assert len(camera.units) == 10
+    assert not any(camera.damaged)
+    assert camera.receiver.resets == 0
+
+
 def test_other_payload_types_are_dropped():
     camera = Camera(payload_type=96)
     camera.push(camera.packet(payload_type=97), camera.packet(payload_type=0))

@@ -26,65 +26,11 @@ from bridge.dialogue.rtsp_client_events import (
 from bridge.dialogue.rtsp_states import Phase
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Headers, Reader, Request, Response
 from bridge.wire.rtsp.url import RtspUrl
+from tests.dialogue.rtsp_client_setting import Talk
 from tests.fake_camera import AUDIO, JPEG, SESSION, URL, VIDEO, FakeCamera
 
 S = NS_PER_S
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "cameras"
-
-
-class Talk:
-    """A client and a camera joined in memory; every event that is not Send is kept."""
-
-    def __init__(self, camera=None, url=URL, transport=Lower.TCP, **options):
-        self.camera = camera or FakeCamera()
-        self.client = RtspClient(RtspUrl.parse(url), transport=transport, random_bytes=bytes, **options)
-        self.events = []
-        self.now = 1000 * S
-        self._wire = []
-        self._feeding = False
-        self._reader = Reader(self._message, lambda channel, data: None, CLIENT_LIMITS)
-
-    def _message(self, message):
-        self.perform(self.client.on_message(message, self.now))
-
-    def perform(self, events):
-        for event in events:
-            if isinstance(event, Send):
-                self._wire.append(self.camera.receive(event.data))
-            else:
-                self.events.append(event)
-                if isinstance(event, PortsWanted):
-                    ports = [(40000 + 2 * i, 40001 + 2 * i) for i in range(event.pairs)]
-                    self.perform(self.client.give_ports(ports, self.now))
-        while self._wire and not self._feeding:
-            self._feeding = True
-            self._reader.feed(self._wire.pop(0))
-            self._feeding = False
-
-    def start(self):
-        self.perform(self.client.start(self.now))
-        return self
-
-    def wait(self, seconds):
-        """Time passes; the client is called whenever it asked for it."""
-        until = self.now + int(seconds * S)
-        while (due := self.client.next_timeout()) is not None and due <= until:
-            self.now = max(due, self.now)
-            self.perform(self.client.on_timeout(self.now))
-        self.now = until
-
-    def play(self, seconds):
-        """Time passes while pictures come."""
-        for _ in range(seconds):
-            self.wait(1)
-            self.client.media_arrived(self.now)
-
-    def event(self, kind):
-        return next(event for event in self.events if isinstance(event, kind))
-
-    @property
-    def failed(self):
-        return self.event(Failed)
 
 
 def test_the_whole_way_over_tcp():
@@ -196,8 +142,9 @@ def test_redirects_are_bounded_and_must_be_readable():
     moved = Response(301, "", Headers([("Location", URL)]))
     talk = Talk(FakeCamera(options=[moved]), redirects_left=0).start()
     assert talk.failed.reason is DownReason.PROTOCOL
-    talk = Talk(FakeCamera(options=[Response(301)])).start()
-    assert talk.failed.reason is DownReason.PROTOCOL
+    for location in ([], [("Location", "")], [("Location", "rtsp://h:x/")]):
+        talk = Talk(FakeCamera(describe=[Response(301, "", Headers(location))])).start()
+        assert talk.failed.reason is DownReason.PROTOCOL
 
 
 @pytest.mark.parametrize(
@@ -207,7 +154,7 @@ def test_redirects_are_bounded_and_must_be_readable():
         (None, "*", URL + "/trackID=0", URL),
         ("rtsp://cam.example/a?b=c", "*", "rtsp://cam.example/a?b=c/trackID=0", "rtsp://cam.example/a?b=c"),
         ("192.0.2.7:554/s0/", "*", "rtsp://192.0.2.7:554/s0/trackID=0", "rtsp://192.0.2.7:554/s0/"),
-        (URL + "/", "rtsp://cam.example/whole", URL + "/trackID=0", "rtsp://cam.example/whole"),
+        (URL + "/", "rtsp://cam.example/all", "rtsp://cam.example/all/trackID=0", "rtsp://cam.example/all"),
     ],
 )
 def test_urls_of_tracks_and_of_the_whole(content_base, session_control, setup_uri, play_uri):
@@ -346,6 +293,7 @@ def test_no_picture_in_ten_seconds():
     assert talk.client.phase is Phase.PLAYING
     talk.wait(0.2)
     assert talk.failed == Failed(DownReason.NO_VIDEO, "no video: no picture came for 10 s over TCP")
+    assert talk.camera.methods[-1] == "TEARDOWN"
 
 
 @pytest.mark.parametrize(
@@ -378,6 +326,7 @@ def test_a_keepalive_that_the_camera_does_not_know_is_replaced_by_options():
 def test_a_session_that_the_camera_forgot():
     camera = FakeCamera(get_parameter=[454])
     talk = Talk(camera).start()
+    camera.answers["OPTIONS"] = [454]
     talk.play(31)
     assert talk.failed == Failed(DownReason.CLOSED, "closed: the camera ended the session (454)")
 
@@ -427,7 +376,8 @@ def test_requests_of_the_camera_are_answered(method, status):
 def test_a_redirect_asked_by_the_camera():
     talk = Talk().start()
     events = talk.client.on_message(Request("REDIRECT", URL, Headers([("CSeq", "9"), ("Location", URL)])), talk.now)
-    assert [type(event) for event in events] == [Send, Redirected]
+    assert [type(event) for event in events] == [Send, Send, Redirected]
+    assert events[1].data.startswith(b"TEARDOWN ")
 
 
 def test_wrong_order_of_calls_raises():

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.base.errors import RemoteProtocolError
-from bridge.base.media import Codec, Track
+from bridge.base.media import Codec, Medium, Track
 from bridge.dialogue.rtsp_client_events import OfferedTrack
-from bridge.dialogue.rtsp_offer import read_offer, ready_track, sendable
-from bridge.wire.rtsp.message import Headers, Response
+from bridge.dialogue.rtsp_offer import OfferPolicy, Sendonly, TrackBase, read_offer, ready_track, sendable
+from bridge.wire.rtsp.message import CLIENT_LIMITS, Headers, Reader, Response
 from tests.fake_camera import AUDIO, SESSION, URL, VIDEO
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "cameras"
@@ -31,6 +31,73 @@ def test_the_payload_type_matters_only_among_several():
     assert [read_offer(described(SESSION + sdp), URL).tracks[0].payload_type for sdp in (VIDEO, several)] == [None, 96]
 
 
+def test_the_payload_type_of_hevc_among_several():
+    sdp = "m=video 0 RTP/AVP 98 97\r\na=rtpmap:98 MetaData\r\na=rtpmap:97 HEVC/90000\r\n"
+    (offered,) = read_offer(described(SESSION + sdp), URL).tracks
+    assert (offered.track.codec, offered.payload_type) == (Codec.H265, 97)
+
+
+WHOLE = "rtsp://cam.example/whole"
+
+
+@pytest.mark.parametrize(
+    ("session_control", "content_base", "policy", "expected"),
+    [
+        (WHOLE, URL + "/", TrackBase.SESSION_CONTROL, WHOLE + "/trackID=0"),
+        (WHOLE, URL + "/", TrackBase.CONTENT_BASE, URL + "/trackID=0"),
+        (WHOLE + "/", None, TrackBase.SESSION_CONTROL, WHOLE + "/trackID=0"),
+        ("*", URL + "/", TrackBase.SESSION_CONTROL, URL + "/trackID=0"),
+        ("whole", URL + "/", TrackBase.SESSION_CONTROL, URL + "/trackID=0"),
+        (
+            None,
+            "rtsp://rtsp://cam.example:554/live/",
+            TrackBase.SESSION_CONTROL,
+            "rtsp://cam.example:554/live/trackID=0",
+        ),
+        (None, "rtsp://admin:hush@cam.example/live/", TrackBase.SESSION_CONTROL, "rtsp://cam.example/live/trackID=0"),
+        (None, "/live/two/", TrackBase.SESSION_CONTROL, "rtsp://cam.example/live/two/trackID=0"),
+    ],
+)
+def test_what_tracks_hang_onto(session_control, content_base, policy, expected):
+    session = SESSION.replace("a=control:*\r\n", f"a=control:{session_control}\r\n" if session_control else "")
+    headers = [("Content-Base", content_base)] if content_base else []
+    offer = read_offer(described(session + VIDEO, *headers), URL, OfferPolicy(track_base=policy))
+    assert offer.tracks[0].control == expected
+
+
+@pytest.mark.parametrize(
+    ("video", "audio", "policy", "codecs"),
+    [
+        ("", "sendonly", Sendonly.WAY_BACK_OF_AUDIO, [Codec.H264]),
+        ("recvonly", "sendonly", Sendonly.WAY_BACK_OF_AUDIO, [Codec.H264]),
+        ("sendonly", "sendonly", Sendonly.WAY_BACK_OF_AUDIO, [Codec.H264, Codec.PCMU]),
+        ("sendonly", "recvonly", Sendonly.WAY_BACK, [Codec.PCMU]),
+        ("sendonly", "sendonly", Sendonly.WAY_BACK, []),
+    ],
+)
+def test_sendonly_may_be_said_of_the_camera_itself(video, audio, policy, codecs):
+    sdp = SESSION + VIDEO + (f"a={video}\r\n" if video else "") + AUDIO + f"a={audio}\r\n"
+    assert [
+        offered.track.codec for offered in read_offer(described(sdp), URL, OfferPolicy(sendonly=policy)).tracks
+    ] == codecs
+
+
+@pytest.mark.parametrize(
+    ("transport", "channels", "ssrc"),
+    [
+        ("RTP/AVP/TCP;ssrc=22345684;interleaved=4-5", (4, 5), 0x22345684),
+        ("RTP/AVP/TCP;unicast;client_port=none;interleaved=4-5;ssrc=0x6f7c", (4, 5), 0x6F7C),
+        ("RTP/AVP/TCP;unicast;port=70000;interleaved=4", (4, 5), None),
+        ("unicast;interleaved=4-5", (4, 5), None),
+        ("RTP/AVP/TCP;unicast;interleaved=4-x;ssrc=zz", (0, 1), None),
+        ("", (0, 1), None),
+    ],
+)
+def test_what_can_be_read_of_a_transport(transport, channels, ssrc):
+    ready = ready_track(OFFERED, Response(200, "OK", Headers([("Transport", transport)])), channels_asked=(0, 1))
+    assert (ready.channels, ready.ssrc) == (channels, ssrc)
+
+
 def test_no_sdp_is_refused():
     with pytest.raises(RemoteProtocolError):
         read_offer(described(""), URL)
@@ -43,9 +110,64 @@ def test_the_sdp_of_real_cameras(name):
     assert all(offered.control.startswith("rtsp://") for offered in offer.tracks)
 
 
+BASE = "rtsp://cam.example/live"
+
+
+@pytest.mark.parametrize(
+    ("name", "tracks"),
+    [
+        ("tuya_sdp", [(Codec.H264, 1280, "/streamid=0"), (Codec.PCMA, 0, "/streamid=1")]),
+        ("cvrtsp_sdp", [(Codec.H264, 1280, "/trackID=1"), (Codec.PCMU, 0, "/trackID=2")]),
+        ("macrovideo_sdp", [(Codec.H264, 1280, "/track1")]),
+        ("igcsms_sdp", [(Codec.H264, 1280, "/track=1")]),
+        ("uniview_sdp", [(Codec.H264, 1280, "rtsp://198.51.100.25/media/video1/video")]),
+    ],
+)
+def test_what_is_made_of_the_sdp_of_devices(name, tracks):
+    offer = read_offer(Response(200, "OK", Headers(), (FIXTURES / f"{name}.txt").read_bytes()), BASE)
+    seen = [(offered.track.codec, offered.track.width, offered.control.removeprefix(BASE)) for offered in offer.tracks]
+    assert seen == tracks
+
+
+@pytest.mark.parametrize(
+    ("name", "tracks", "whole"),
+    [
+        (
+            "hikvision_describe",
+            [
+                (
+                    Codec.H264,
+                    "rtsp://198.51.100.22:554/Streaming/Channels/101/trackID=1?transportmode=unicast&profile=Profile_1",
+                )
+            ],
+            "rtsp://198.51.100.22:554/Streaming/Channels/101/",
+        ),
+        ("vstarcam_describe", [(Codec.H264, BASE + "/track0"), (Codec.PCMA, BASE + "/track1")], BASE),
+        (
+            "generic_doubled_base_describe",
+            [(Codec.H264, "rtsp://198.51.100.27:554/stream1/trackID=1")],
+            "rtsp://198.51.100.27:554/stream1/",
+        ),
+        ("generic_short_length_describe", [(Codec.PCMU, BASE + "/trackID=1"), (Codec.H264, BASE + "/trackID=2")], BASE),
+    ],
+)
+def test_what_is_made_of_the_answers_of_devices(name, tracks, whole):
+    seen = []
+    Reader(seen.append, lambda channel, payload: None, CLIENT_LIMITS).feed((FIXTURES / f"{name}.txt").read_bytes())
+    offer = read_offer(seen[0], BASE)
+    media = [offered for offered in offer.tracks if offered.track.medium is not Medium.METADATA]
+    assert ([(offered.track.codec, offered.control) for offered in media], offer.control) == (tracks, whole)
+
+
 def test_zero_is_no_port_of_a_server():
     answer = Response(200, "OK", Headers([("Transport", "RTP/AVP;unicast;client_port=2-3;server_port=0-0")]))
     assert ready_track(OFFERED, answer, client_ports=(2, 3)).server_ports is None
+
+
+def test_the_source_that_the_camera_names():
+    answer = Response(200, "OK", Headers([("Transport", "RTP/AVP;unicast;source=192.0.2.9;server_port=6-7")]))
+    ready = ready_track(OFFERED, answer, client_ports=(2, 3))
+    assert (ready.source, ready.server_ports) == ("192.0.2.9", (6, 7))
 
 
 def test_blanks_in_urls_are_encoded_and_long_ones_refused():

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.wire.rtsp.headers import Range, RtpInfo, SessionHeader, Transport, parse_public, parse_transports
 from bridge.wire.rtsp.message import CLIENT_LIMITS, SERVER_LIMITS, Reader, ReaderLimits, Request, Response
+from bridge.wire.rtsp.reader_limits import BodyLength
 from bridge.wire.rtsp.replay_headers import (
     Frames,
     format_immediate,
@@ -24,6 +26,8 @@ _PAIRS: list[tuple[Callable[[str], Any], Callable[[Any], str]]] = [
     (parse_immediate, format_immediate),
 ]
 
+TRUSTING = replace(CLIENT_LIMITS, body_length=BodyLength.TRUST)
+
 SEEDS = [
     b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n",
     (
@@ -39,6 +43,7 @@ SEEDS = [
     b"RTSP/1.0 200 OK\r\nCSeq: 5\r\nContent-Base: 10.0.0.5:554/stream0/\r\nContent-Length: 5\r\n\r\nv=0\r\n",
     b"RTSP/1.0 200\r\nRTP-Info: url=trackID=0;seq=1;rtptime=2,url=rtsp://h/a,b;c;seq=65535;rtptime=4294967295;\r\n\r\n",
     b"$\0\0\x04abcd$\1\0\0\r\n$\2\0\1x",
+    b"RTSP/1.0 200 OK\r\nContent-Type: application/sdp\r\nContent-Length: 9\r\n\r\nv=0\r\ns=cam\r\n\0\0$\0\0\1x",
     (
         b"RTSP/1.0 200 OK\r\nPublic: OPTIONS, DESCRIBE\r\nTransport: RTP/AVP;multicast;destination=239.1.2.3;port=5000;"
         b'ttl=16;mode="PLAY";ssrc=1A\r\nSession: x\r\n\r\n'
@@ -48,7 +53,9 @@ SEEDS = [
 
 def run(data: bytes) -> None:
     """The reader sees the same however cut, its messages survive encoding, and every header gives value or refusal."""
-    for limits in (SERVER_LIMITS, CLIENT_LIMITS):
+    _mend(data)
+    # What belongs to a body whose length is wrong is told by what comes with it, and so by the cuts.
+    for limits in (SERVER_LIMITS, TRUSTING):
         seen = _read([data], limits)
         middle = len(data) // 2
         assert _read([data[:middle], data[middle:]], limits) == seen
@@ -59,6 +66,17 @@ def run(data: bytes) -> None:
     for message in seen[0]:
         if isinstance(message, Request | Response):
             _message(message)
+
+
+def _mend(data: bytes) -> None:
+    """A reader that mends lengths gives messages and frames or refuses, and what it holds can be ended."""
+    seen: list[object] = []
+    reader = Reader(seen.append, lambda channel, payload: seen.append(payload), CLIENT_LIMITS)
+    with suppress(RemoteProtocolError):
+        for at in range(0, len(data), 7):
+            reader.feed(data[at : at + 7])
+        reader.finish_body()
+        assert not reader.unfinished_body
 
 
 def _read(pieces: list[bytes], limits: ReaderLimits) -> tuple[list[object], bool]:
@@ -81,7 +99,7 @@ def _message(message: Request | Response) -> None:
         sent = message.encode()
     except LocalProtocolError:
         return
-    (again,), refused = _read([sent], CLIENT_LIMITS)
+    (again,), refused = _read([sent], TRUSTING)
     assert not refused
     assert again.body == message.body
     assert isinstance(again, type(message))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.base.media import Codec, Track
 from bridge.base.time import NS_PER_MS, NS_PER_S
-from bridge.media.timeline import STALL_GRACE_NS, Timeline
+from bridge.media.timeline import STALL_GRACE_NS, STALL_PROOF_NS, Timeline
 
 VIDEO = Track(Codec.H264, 90_000)
 AUDIO = Track(Codec.PCMU, 8000)
@@ -103,14 +103,31 @@ def test_after_a_silence_of_the_network_the_cameras_clock_is_believed():
     assert [unit.captured_ns for unit in dated] == [n * FRAME_NS for n in range(200)]
 
 
-def test_a_camera_that_stood_still_is_moved_after_the_grace():
-    gap_ns = 5 * NS_PER_S
-    count = 50 + STALL_GRACE_NS // FRAME_NS + 50
+@pytest.mark.parametrize("jitter_ms", [0, 30])
+def test_a_camera_that_stood_still_is_moved_after_a_second(jitter_ms):
+    gap_ns, dice = 5 * NS_PER_S, random.Random(1)
+    late = [dice.randint(0, jitter_ms) * NS_PER_MS for _ in range(200)]
+    arrivals = [n * FRAME_NS + (gap_ns if n >= 50 else 0) + late[n] for n in range(200)]
     timeline = started()
-    dated = feed(timeline, [(FRAME * n, n * FRAME_NS + (gap_ns if n >= 50 else 0)) for n in range(count)])
+    dated = feed(timeline, [(FRAME * n, at) for n, at in enumerate(arrivals)])
     assert timeline.discontinuities == 1
     assert rises(dated)
-    assert dated[-1].captured_ns == (count - 1) * FRAME_NS + gap_ns
+    moved = next(n for n in range(51, 200) if dated[n].captured_ns - dated[n - 1].captured_ns > NS_PER_S)
+    assert moved == 50 + STALL_PROOF_NS // FRAME_NS + (jitter_ms > 0 and arrivals[75] - arrivals[50] < STALL_PROOF_NS)
+    assert abs(dated[-1].captured_ns - 199 * FRAME_NS - gap_ns) <= 30 * NS_PER_MS
+
+
+@pytest.mark.parametrize("faster_percent", [10, 25, 50])
+def test_a_network_that_catches_up_slowly_is_believed_for_the_grace(faster_percent):
+    gap_ns, timeline = 4 * NS_PER_S, started()
+    units = [(FRAME * n, n * FRAME_NS) for n in range(50)]
+    lateness = gap_ns
+    for n in range(50, 50 + STALL_GRACE_NS // FRAME_NS - 1):
+        units.append((FRAME * n, n * FRAME_NS + lateness))
+        lateness = max(0, lateness - FRAME_NS * faster_percent // 100)
+    dated = feed(timeline, units)
+    assert timeline.discontinuities == 0
+    assert all(abs(unit.captured_ns - n * FRAME_NS) <= 5 * NS_PER_MS for n, unit in enumerate(dated))
 
 
 def test_b_frames_keep_their_presentation_times():

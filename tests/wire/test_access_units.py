@@ -2,8 +2,10 @@
 
 import pytest
 
-from bridge.wire.access_units import MarkerPolicy, without_start_codes
+from bridge.wire.access_units import MISSING_ENDS_PROVE, FragmentEndPolicy, MarkerPolicy, without_start_codes
 from bridge.wire.h264.rtp import Depacketizer, packetize
+from bridge.wire.h265.rtp import Depacketizer as H265Depacketizer
+from bridge.wire.h265.rtp import packetize as h265_packetize
 from tests.wire.encoded import video
 from tests.wire.units import Units, push, push_unit
 
@@ -180,6 +182,42 @@ def test_endless_parameter_sets_are_bounded():
         push(depacketizer, SPS, timestamp, True)
     assert depacketizer.oversized_units > 0
     assert sum(map(len, units.parts)) <= 10
+
+
+def without_end_bits(payloads, at):
+    return [payload[:at] + bytes([payload[at] & ~0x40]) + payload[at + 1 :] for payload in payloads]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize(
+    ("make", "packets_of", "nal", "at"),
+    [(Depacketizer, packetize, IDR * 9, 1), (H265Depacketizer, h265_packetize, b"\x26\x01\x80" + IDR * 9, 2)],
+)
+def test_fragments_without_an_end_are_found_out(make, packets_of, nal, at, marked):
+    units = Units()
+    depacketizer = make(units)
+    for timestamp in range(8):
+        for payload in (payloads := without_end_bits(packets_of([nal], 30), at)):
+            push(depacketizer, payload, timestamp, marked and payload is payloads[-1])
+    assert depacketizer.fragment_end_policy is FragmentEndPolicy.IGNORE
+    depacketizer.flush()
+    # The first are dropped, as one cannot know yet; what is in progress at the end may not be whole.
+    whole = 8 - (MISSING_ENDS_PROVE - 1) - (not marked)
+    assert units.parts == [(nal,)] * whole
+    assert units.damaged == [True] + [False] * (whole - 1)
+
+
+def test_ends_that_come_after_all_are_believed_again():
+    units = Units()
+    depacketizer = Depacketizer(units)
+    payloads = packetize([IDR * 9], 30)
+    for timestamp in range(4):
+        push_unit(depacketizer, without_end_bits(payloads, 1), timestamp)
+    push_unit(depacketizer, payloads, 4)
+    assert depacketizer.fragment_end_policy is FragmentEndPolicy.TRUST
+    push_unit(depacketizer, payloads[:-1], 5)
+    push_unit(depacketizer, [P], 6)
+    assert units[-1] == (6, (P,), False, True)
 
 
 def test_start_codes_are_cut_out():

@@ -42,6 +42,18 @@ CHALLENGES = [
     ('Digest realm="r", realm="s", nonce="n"', 'Digest realm="r", nonce="n"', Challenge("Digest", "r", "n")),
     ('Digest realm="für", nonce="n"', 'Digest realm="für", nonce="n"', Challenge("Digest", "für", "n")),
     ("Digest opaque=, realm=r", 'Digest realm="r", nonce="", opaque=""', Challenge("Digest", "r", "", "")),
+    (
+        "Digest realm=IP Camera (C1 23), nonce='n,1' , stale=FALSE",
+        'Digest realm="IP Camera (C1 23)", nonce="n,1"',
+        Challenge("Digest", "IP Camera (C1 23)", "n,1"),
+    ),
+    (
+        "Digest nonce=n realm=a b algorithm = MD5",
+        'Digest realm="a b", nonce="n", algorithm=MD5',
+        Challenge("Digest", "a b", "n", None, "MD5"),
+    ),
+    ('Digest (realm="r" ")", nonce="n"]', 'Digest realm="r", nonce="n"', Challenge("Digest", "r", "n")),
+    ("Digest nonce=it's, realm='r", 'Digest realm="\'r", nonce="it\'s"', Challenge("Digest", "'r", "it's")),
     ('Basic realm="/"', 'Basic realm="/"', Challenge("Basic", "/")),
     ("Basic", 'Basic realm=""', Challenge("Basic")),
 ]
@@ -52,6 +64,28 @@ def test_challenge(received, normal, value):
     assert parse_challenges([received]) == [value]
     assert value.format() == normal
     assert parse_challenges([normal]) == [value]
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "meant"),
+    [
+        ("", Algorithm.MD5, Algorithm.MD5),
+        ("md5", Algorithm.MD5, Algorithm.MD5),
+        ("SHA256", None, Algorithm.SHA_256),
+        ("sha_256", None, Algorithm.SHA_256),
+        (" MD5 ", None, Algorithm.MD5),
+        ("MD5sess", None, Algorithm.MD5_SESS),
+        ("SHA-512-256", None, None),
+        ("none", None, None),
+    ],
+)
+def test_algorithms_are_named_in_many_ways(text, named, meant):
+    assert (Algorithm.named(text), Algorithm.meant(text)) == (named, meant)
+
+
+def test_unquoted_blanks_end_before_another_scheme():
+    found = parse_challenges(["Digest nonce=n, realm=my cam Basic realm=your cam"])
+    assert [(challenge.scheme, challenge.realm) for challenge in found] == [("Digest", "my cam"), ("Basic", "your cam")]
 
 
 def test_several_challenges_in_one_header_and_several_headers():
@@ -68,7 +102,7 @@ def test_several_challenges_in_one_header_and_several_headers():
     assert len(parse_challenges(["Basic," * 1000])) == 16
 
 
-@pytest.mark.parametrize("text", ['realm="x"', '"', "=", "Digest (", "Digest \x01", "x" * 9000, "Digest a=b\r\nX: y"])
+@pytest.mark.parametrize("text", ['realm="x"', '"', "=", "(", "Digest \x01", "x" * 9000, "Digest a=b\r\nX: y"])
 def test_challenge_refused(text):
     with pytest.raises(RemoteProtocolError):
         parse_challenges([text])

@@ -74,11 +74,22 @@ TABLE = [
         id="session only",
     ),
     pytest.param(
-        "v=0\r\nm=broken\r\na=lost\r\nm=video 99999999 RTP/AVP 96\r\na=lost\r\nm=video 1 RTP/AVP 26\r\na=kept\r\n",
+        "v=0\r\nm=broken\r\na=lost\r\nm=video 0\r\na=lost\r\nm=video 1 RTP/AVP 26\r\na=kept\r\n",
         None,
         SessionDescription(medias=[MediaDescription("video", 1, formats=["26"], attributes=[("kept", "")])]),
         id="media sections that cannot be read",
     ),
+]
+
+
+TABLE += [
+    pytest.param(
+        f"m=video {port} RTP/AVP 96\r\n",
+        "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n",
+        SessionDescription(medias=[MediaDescription("video", formats=["96"])]),
+        id=f"port {port or 'missing'}",
+    )
+    for port in ("-1353744643", "99999999", "0/x", "", "+0")
 ]
 
 
@@ -162,6 +173,27 @@ def test_rtpmap(medium, formats, rtpmap, expected):
 )
 def test_fmtp(fmtp, expected):
     assert MediaDescription("video", formats=["96"], attributes=[("fmtp", fmtp)]).fmtp(96) == expected
+
+
+def test_parameters_on_several_lines_add_up():
+    lines = [("fmtp", "96 a=1"), ("FMTP", "96\tb=2;"), ("fmtp", "96"), ("fmtp", "97 a=9"), ("fmtp", "96;a=3; c=4")]
+    assert MediaDescription("video", formats=["96"], attributes=lines).fmtp(96) == {"a": "1", "b": "2", "c": "4"}
+
+
+@pytest.mark.parametrize("formats", ["", "(null)", "H264"])
+def test_formats_that_the_line_does_not_name_are_those_of_the_rtpmaps(formats):
+    media = MediaDescription("video", formats=formats.split(), attributes=[("rtpmap", "97 H264/90000")])
+    assert media.payload_types == [97]
+    assert media.rtpmap(97) == RtpMap("H264", 90000)
+    assert MediaDescription("video", formats=formats.split()).payload_types == []
+
+
+def test_attributes_in_capitals():
+    media = MediaDescription(
+        "video", formats=["96"], attributes=[("Control", "x"), ("RtpMap", "96 H264"), ("RecvOnly", "")]
+    )
+    assert (media.control, media.direction) == ("x", Direction.RECVONLY)
+    assert media.rtpmap(96) == RtpMap("H264", 90000)
 
 
 def test_fmtp_of_several_types():

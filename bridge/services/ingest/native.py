@@ -4,6 +4,7 @@ It holds the transport, the timers and the ways of the packets; what is said and
 the reader by a table of channels straight to the receivers.
 """
 
+import enum
 import struct
 from collections.abc import Callable
 from functools import partial
@@ -25,23 +26,29 @@ from bridge.dialogue.rtsp_client_events import (
     Ended,
     Event,
     Failed,
+    Fault,
+    Lower,
     Playing,
     PortsWanted,
     Ready,
     ReadyTrack,
     Redirected,
     Send,
+    Tolerated,
     TrackRefused,
 )
 from bridge.services.ingest.driver import DriverOwner, Errand
 from bridge.services.ingest.failures import connect_failure
 from bridge.services.ingest.reception import REPORT_PERIOD_NS, Reception
-from bridge.services.ingest.udp import PUNCH, SourceCheck, UdpPair, note_small_buffer
+from bridge.services.ingest.udp import PUNCH, SourceCheck, UdpPair, note_small_buffer, senders_of
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Reader, Request, Response
 from bridge.wire.rtsp.url import RtspUrl
 
 CONNECT_TIMEOUT_S = 10
 _LINGER_S = 1
+
+#: A body that lacks bytes for so long gets no more: its Content-Length was wrong.
+_BODY_WAIT_NS = 1 * NS_PER_S
 
 _PUNCHES = 2
 
@@ -58,6 +65,16 @@ def tcp_endpoint(reactor: Any, url: RtspUrl) -> IStreamClientEndpoint:  # Any: s
     return endpoint
 
 
+class SilentUdp(enum.Enum):
+    """What is done when a camera plays over UDP and not one picture comes: a firewall or a NAT between us, mostly."""
+
+    TRY_TCP = "try TCP"
+    """At once; when that delivers, later connections begin with it: what held UDP back is still there."""
+
+    FAIL = "fail"
+    """It is down, and tried again over UDP."""
+
+
 class NativeDriver:
     """A `Driver`: follows redirects from connection to connection, each of which is a `CameraConnection`."""
 
@@ -68,17 +85,21 @@ class NativeDriver:
         *,
         endpoint: MakeEndpoint = tcp_endpoint,
         source_check: SourceCheck = SourceCheck.ADDRESS,
+        silent_udp: SilentUdp = SilentUdp.TRY_TCP,
     ) -> None:
         self._errand = errand
+        self._silent_udp = silent_udp
         self._owner = owner
         self._endpoint = endpoint
         self._source_check = source_check
         self._connecting: Deferred[Any] | None = None  # Any: the endpoint fires with the protocol
         self._connection: CameraConnection | None = None
         self._over = False
+        self._tcp_instead = False
 
     def start(self) -> None:
         """Connects."""
+        self._tcp_instead = Fault.UDP_SILENT in self._errand.statistics.faults
         self._connect(self._errand.url, MAX_REDIRECTS)
 
     def stop(self) -> Deferred[None]:
@@ -98,7 +119,7 @@ class NativeDriver:
             return
         client = RtspClient(
             url,
-            transport=self._errand.transport,
+            transport=Lower.TCP if self._tcp_instead else self._errand.transport,
             random_bytes=self._errand.random.randbytes,
             redirects_left=redirects_left,
         )
@@ -110,7 +131,12 @@ class NativeDriver:
     def _connected(self, connection: "CameraConnection") -> None:
         self._connecting = None
         self._connection = connection
-        connection.begin(self._owner.on_up)
+        connection.begin(self._on_up)
+
+    def _on_up(self) -> None:
+        if self._tcp_instead:
+            self._errand.statistics.tolerate(Fault.UDP_SILENT, self._errand.log)
+        self._owner.on_up()
 
     def _not_connected(self, url: RtspUrl, failure: Failure) -> None:
         self._connecting = None
@@ -119,12 +145,15 @@ class NativeDriver:
             self._errand.reactor.callLater(0, self._down, connect_failure(failure.value, url, CONNECT_TIMEOUT_S))
 
     def _ended(self, outcome: Failed | Redirected) -> None:
-        self._connection = None
+        connection, self._connection = self._connection, None
         if self._over:
             return
         if isinstance(outcome, Redirected):
             self._errand.log.info("camera redirects", to=str(outcome.url))
             self._connect(outcome.url, outcome.redirects_left)
+        elif connection is not None and connection.udp_was_silent and self._silent_udp is SilentUdp.TRY_TCP:
+            self._tcp_instead = True
+            self._connect(self._errand.url, MAX_REDIRECTS)
         else:
             self._down(outcome)
 
@@ -168,7 +197,7 @@ class CameraConnection(Protocol):
         self._on_end = on_end
         self._on_up: Callable[[], object] = lambda: None
         self._reader = Reader(self._on_message, self._on_frame, CLIENT_LIMITS, take_run=self._take_run)
-        self._ways: list[Callable[[memoryview, MonotonicNs], object]] = [_ignore] * 256
+        self._ways: list[Callable[[memoryview, MonotonicNs], object]] = [self._on_unasked] * 256
         self._runs: dict[int, Callable[[memoryview, int, MonotonicNs], int]] = {}
         self._pairs: dict[tuple[int, int], UdpPair] = {}
         self._tracks: tuple[ReadyTrack, ...] = ()
@@ -177,8 +206,13 @@ class CameraConnection(Protocol):
         self._timer: IDelayedCall | None = None
         self._gap_timer: IDelayedCall | None = None
         self._report_timer: IDelayedCall | None = None
+        self._body_timer: IDelayedCall | None = None
         self._abort_timer: IDelayedCall | None = None
         self._unread = False
+        self._mended = False
+        self._finds = 0
+        #: Whether the camera played over UDP, and in the whole time that a picture is waited for none came.
+        self.udp_was_silent = False
         self._outcome: Failed | Redirected | None = None
         self._closing = False
         self._stopped: list[Deferred[None]] = []
@@ -210,6 +244,8 @@ class CameraConnection(Protocol):
             self._reader.feed(data)
         except RemoteProtocolError as error:
             self._fail(DownReason.PROTOCOL, str(error))
+        if self._reception is None and self._reader.unfinished_body:
+            self._await_body()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """Everything of this connection is freed, then the owner is told."""
@@ -230,7 +266,22 @@ class CameraConnection(Protocol):
         return at if take is None else take(frames, at, self._now)
 
     def _on_message(self, message: Request | Response) -> None:
+        if self._reader.mended and not self._mended:
+            self._mended = True
+            self._tolerate(Fault.WRONG_LENGTH)
         self._perform(self._client.on_message(message, self._now))
+
+    def _on_unasked(self, packet: memoryview, now: MonotonicNs) -> None:
+        """RTP on a channel that nobody set up, or not yet: dropped (RFC 2326 10.12 says nothing of it).
+
+        It is not taken for a track of ours, even if its payload type fits: live555 before June 2017 (Reolink among
+        others) goes on sending sessions of before, of another stream perhaps, to whoever has their socket's number.
+        """
+        self._errand.statistics.foreign += 1
+        self._tolerate(Fault.UNASKED_CHANNEL)
+
+    def _tolerate(self, fault: Fault) -> None:
+        self._errand.statistics.tolerate(fault, self._errand.log)
 
     # The dialogue's events
 
@@ -247,6 +298,8 @@ class CameraConnection(Protocol):
                     self._close(event)
                 case Ended():
                     self._close(None)
+                case Tolerated(fault):
+                    self._tolerate(fault)
                 case Described(tracks, passed_over):
                     self._errand.log.debug("described", tracks=len(tracks), passed_over=passed_over)
                 case TrackRefused(track, status):
@@ -279,7 +332,6 @@ class CameraConnection(Protocol):
             reorder=over_udp,
         )
         peer = self.transport.getPeer().host
-        sender = peer if self._source_check is SourceCheck.ADDRESS else None
         used: set[tuple[int, int]] = set()
         for index, ready in enumerate(tracks):
             on_rtp, on_rtcp = reception.receivers[index].push, partial(reception.on_rtcp, index)
@@ -290,7 +342,8 @@ class CameraConnection(Protocol):
             elif ready.client_ports:
                 used.add(ready.client_ports)
                 pair = self._pairs[ready.client_ports]
-                pair.read(errand.reactor, errand.clock, errand.statistics, sender, on_rtp, on_rtcp, self._arm_gap)
+                senders = senders_of(self._source_check, peer, ready)
+                pair.read(errand.reactor, errand.clock, errand.statistics, senders, on_rtp, on_rtcp, self._arm_gap)
                 if ready.server_ports:
                     for _ in range(_PUNCHES):
                         pair.send_rtp(PUNCH, peer, ready.server_ports[0])
@@ -342,6 +395,18 @@ class CameraConnection(Protocol):
             self._client.media_arrived(self._reception.media_at)
         self._perform(self._client.on_timeout(self._read_clock()))
 
+    def _await_body(self) -> None:
+        """An SDP that is not whole yet: it gets a while for each further piece."""
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+        self._body_timer = self._later(MonotonicNs(self._now + _BODY_WAIT_NS), self._on_body_wait)
+
+    def _on_body_wait(self) -> None:
+        self._body_timer = None
+        if not self._closing:
+            self._read_clock()
+            self._reader.finish_body()
+
     def _arm_gap(self) -> None:
         """After a batch of datagrams: somebody may wait for a missing one."""
         if self._gap_timer is None and self._reception is not None:
@@ -361,6 +426,9 @@ class CameraConnection(Protocol):
         if self._reception is None or self._closing:
             return
         now = self._read_clock()
+        if self._reader.finds > self._finds:
+            self._finds = self._reader.finds
+            self._tolerate(Fault.LOST_PLACE)
         for index, ready in enumerate(self._tracks):
             report = self._reception.report(index, now)
             if ready.channels:
@@ -381,6 +449,9 @@ class CameraConnection(Protocol):
             return
         self._closing = True
         self._outcome = outcome
+        if isinstance(outcome, Failed) and outcome.reason is DownReason.NO_VIDEO and self._reception is not None:
+            over_udp = any(ready.client_ports for ready in self._tracks)
+            self.udp_was_silent = over_udp and self._reception.media_at is None
         self._ways = [_ignore] * 256
         self._runs = {}
         # A camera that does not read would keep the connection open for minutes.
@@ -395,10 +466,10 @@ class CameraConnection(Protocol):
         self._closing = True
         self._ways = [_ignore] * 256
         self._runs = {}
-        for timer in (self._timer, self._gap_timer, self._report_timer, self._abort_timer):
+        for timer in (self._timer, self._gap_timer, self._report_timer, self._body_timer, self._abort_timer):
             if timer is not None:
                 timer.cancel()
-        self._timer = self._gap_timer = self._report_timer = self._abort_timer = None
+        self._timer = self._gap_timer = self._report_timer = self._body_timer = self._abort_timer = None
         for pair in self._pairs.values():
             pair.close()
         self._pairs.clear()
@@ -408,4 +479,4 @@ class CameraConnection(Protocol):
 
 
 def _ignore(packet: memoryview, now: MonotonicNs) -> None:
-    """The way of channels that nobody set up (RFC 2326 10.12 says nothing of them; cameras use them anyway)."""
+    """The way of what still comes when the connection is given up."""

@@ -1,7 +1,7 @@
 """RTP and RTCP of one connection on their way into the hub: a receiver per track, reports back, statistics."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from structlog.typing import FilteringBoundLogger
@@ -11,9 +11,10 @@ from bridge.base.media import Medium
 from bridge.base.time import NS_PER_S, MonotonicNs
 from bridge.dialogue.rtp_receiver import RtpReceiver
 from bridge.dialogue.rtp_statistics import ReceptionStatistics
-from bridge.dialogue.rtsp_client_events import ReadyTrack
+from bridge.dialogue.rtsp_client_events import Fault, ReadyTrack
 from bridge.media.hub import Hub
 from bridge.wire import rtcp
+from bridge.wire.access_units import FragmentEndPolicy, MarkerPolicy, NalUnitDepacketizer
 
 #: Distance of our receiver reports: RFC 3550 6.2 asks for 5 s at least, ONVIF lets them count as keepalives.
 REPORT_PERIOD_NS = 5 * NS_PER_S
@@ -25,9 +26,10 @@ class IngestStatistics:
 
     lost:       missing when their turn was over
     late:       came after their turn, or twice
-    foreign:    dropped for their sender: not the camera's address, not its SSRC, not RTP
+    foreign:    dropped for their sender: not the camera's address, port or SSRC, not a channel of ours, not RTP
     bytes:      everything read from the camera, RTSP included
     reconnects: connections that were tried after the first
+    faults:     what of the camera's was borne -> in how many connections; of channels nobody asked for: packets
     """
 
     packets: int = 0
@@ -36,17 +38,25 @@ class IngestStatistics:
     foreign: int = 0
     bytes: int = 0
     reconnects: int = 0
+    faults: dict[Fault, int] = field(default_factory=dict)
+
+    def tolerate(self, fault: Fault, log: FilteringBoundLogger) -> None:
+        """The camera did that, and we go on. The log says it at the first time."""
+        if fault not in self.faults:
+            log.info("camera fault tolerated", fault=fault.value)
+        self.faults[fault] = self.faults.get(fault, 0) + 1
 
 
 @dataclass(slots=True)
 class _Counted:
-    """What of a receiver's counters is in the statistics already."""
+    """What of a receiver's counters and faults is in the statistics already."""
 
     source: ReceptionStatistics | None = None
     packets: int = 0
     late: int = 0
     lost: int = 0
     foreign: int = 0
+    faults: set[Fault] = field(default_factory=set)
 
 
 class Reception:
@@ -68,6 +78,7 @@ class Reception:
         reorder: bool,
     ) -> None:
         self._tracks = tuple(ready.track for ready in tracks)
+        self._announced_ssrcs = tuple(ready.ssrc for ready in tracks)
         self._hub = hub
         self._statistics = statistics
         self._log = log
@@ -155,6 +166,24 @@ class Reception:
         lost = max(counts.lost, seen.lost)
         into.lost += lost - seen.lost
         seen.packets, seen.late, seen.lost = counts.packets, counts.late, lost
+        for fault in self._faults(index):
+            if fault not in seen.faults:
+                seen.faults.add(fault)
+                into.tolerate(fault, self._log)
+
+    def _faults(self, index: int) -> Iterator[Fault]:
+        """What the packets of that track show of the camera."""
+        receiver, announced = self.receivers[index], self._announced_ssrcs[index]
+        if announced is not None and receiver.statistics.ssrc not in (-1, announced):
+            yield Fault.OTHER_SSRC
+        nal_units = receiver.depacketizer
+        if isinstance(nal_units, NalUnitDepacketizer):
+            if nal_units.markers_missing:
+                yield Fault.NO_MARKERS
+            if nal_units.marker_policy is MarkerPolicy.IGNORE:
+                yield Fault.WRONG_MARKERS
+            if nal_units.fragment_end_policy is FragmentEndPolicy.IGNORE:
+                yield Fault.NO_FRAGMENT_ENDS
 
     def next_timeout(self) -> MonotonicNs | None:
         """When `on_timeout` wants to be called; only reordering waits."""

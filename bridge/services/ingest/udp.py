@@ -3,6 +3,7 @@
 import enum
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -10,7 +11,8 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from bridge.base.time import Clock, MonotonicNs
+from bridge.base.time import NS_PER_S, Clock, MonotonicNs
+from bridge.dialogue.rtsp_client_events import ReadyTrack
 from bridge.services.ingest.reception import IngestStatistics
 
 #: A key frame of 1 MB comes as one burst; the kernel counts each packet with its overhead.
@@ -28,14 +30,55 @@ _TRIES = 40
 Deliver = Callable[[memoryview, MonotonicNs], object]
 
 
+#: After so long without a datagram the one that was listened to is gone.
+SILENT_NS = NS_PER_S // 2
+
+
 class SourceCheck(enum.Enum):
     """Whose datagrams are taken."""
 
     ADDRESS = "address"
-    """Those of the address that the RTSP connection leads to. Cameras send from other ports than they announce."""
+    """Those of the address that the RTSP connection leads to, or that SETUP's answer names as their source."""
 
     NONE = "none"
     """Anybody's: for cameras that stream from another address than they are asked at."""
+
+
+class SourcePort(enum.Enum):
+    """From which ports of such an address datagrams are taken."""
+
+    ONE = "one"
+    """From one at a time, as two cameras may live behind one address (NAT), and one that was not told of the end of its
+    session goes on sending to a port that is another's by now. The port that SETUP announced wins when it is heard;
+    until then the first does, as cameras and NATs send from other ports than are announced. Another takes over when
+    the one that is listened to was silent for SILENT_NS."""
+
+    ANY = "any"
+    """From all: for cameras that send one stream from several ports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """Who may send to a pair.
+
+    addresses: None: anybody
+    ports:     of RTP and RTCP as SETUP announced them; (0, 0) when it did not
+    """
+
+    addresses: frozenset[str] | None = None
+    ports: tuple[int, int] = (0, 0)
+    source_port: SourcePort = SourcePort.ONE
+
+    def may(self, host: str) -> bool:
+        """Whether datagrams of that address are taken."""
+        return self.addresses is None or host in self.addresses or _unmapped(host) in self.addresses
+
+
+def senders_of(check: SourceCheck, peer: str, ready: ReadyTrack, source_port: SourcePort = SourcePort.ONE) -> Senders:
+    """Those of a track over UDP. peer: the address that the RTSP connection leads to."""
+    named = {_unmapped(host) for host in (peer, ready.source) if host}
+    addresses = frozenset(named) if check is SourceCheck.ADDRESS else None
+    return Senders(addresses, ready.server_ports or (0, 0), source_port)
 
 
 class UdpPair:
@@ -62,14 +105,14 @@ class UdpPair:
         reactor: Any,  # provides IReactorFDSet; test reactors provide parts of it
         clock: Clock,
         statistics: IngestStatistics,
-        sender: str | None,
+        senders: Senders,
         on_rtp: Deliver,
         on_rtcp: Deliver,
         after_batch: Callable[[], object],
     ) -> None:
-        """Begins to read. sender: the address that datagrams must come from; None: anybody."""
-        for opened, deliver in ((self._rtp, on_rtp), (self._rtcp, on_rtcp)):
-            reader = UdpReader(opened, clock, statistics, sender, deliver, after_batch)
+        """Begins to read."""
+        for index, opened, deliver in ((0, self._rtp, on_rtp), (1, self._rtcp, on_rtcp)):
+            reader = UdpReader(opened, clock, statistics, senders, senders.ports[index], deliver, after_batch)
             self._readers.append(reader)
             reader.start(reactor)
 
@@ -94,7 +137,7 @@ class UdpPair:
 class UdpReader:
     """Reads one socket into one callable: no Twisted datagram objects, one time stamp per batch.
 
-    The view that is delivered is valid during the call only.
+    announced_port: that of the socket's kind among those of `senders`
     """
 
     def __init__(
@@ -102,14 +145,18 @@ class UdpReader:
         opened: socket.socket,
         clock: Clock,
         statistics: IngestStatistics,
-        sender: str | None,
+        senders: Senders,
+        announced_port: int,
         deliver: Deliver,
         after_batch: Callable[[], object],
     ) -> None:
         self._socket = opened
         self._clock = clock
         self._statistics = statistics
-        self._sender = _unmapped(sender) if sender else None
+        self._senders = senders
+        self._announced_port = announced_port
+        self._source: Any = None  # whom we listen to: an address of the socket module, whose shape the family decides
+        self._heard_ns = MonotonicNs(0)
         self._deliver = deliver
         self._after_batch = after_batch
         self._buffer = memoryview(bytearray(_MAX_DATAGRAM_BYTES))
@@ -129,7 +176,7 @@ class UdpReader:
     def doRead(self) -> None:  # noqa: N802 - Twisted's name
         """The socket is readable: everything that is there, up to a bound."""
         now = self._clock.monotonic_ns()
-        receive, buffer, deliver, sender = self._socket.recvfrom_into, self._buffer, self._deliver, self._sender
+        receive, buffer, deliver = self._socket.recvfrom_into, self._buffer, self._deliver
         total = 0
         for _ in range(MAX_DATAGRAMS_PER_WAKE):
             try:
@@ -139,7 +186,7 @@ class UdpReader:
             except OSError:
                 # An ICMP answer to something that we sent (the camera's RTCP port is closed): not about reading.
                 continue
-            if sender is not None and source[0] != sender and _unmapped(source[0]) != sender:
+            if source != self._source and not self._admits(source, now):
                 self._statistics.foreign += 1
                 continue
             total += size
@@ -147,8 +194,25 @@ class UdpReader:
             deliver(memoryview(bytes(buffer[:size])), now)
             if self._reactor is None:
                 return
+        if total:
+            self._heard_ns = now
         self._statistics.bytes += total
         self._after_batch()
+
+    def _admits(self, source: Any, now: MonotonicNs) -> bool:  # Any: see _source
+        """Whether we listen to `source` from now on."""
+        if not self._senders.may(source[0]):
+            return False
+        if (
+            self._source is None
+            or self._senders.source_port is SourcePort.ANY
+            or source[1] == self._announced_port
+            or now - self._heard_ns >= SILENT_NS
+        ):
+            self._source = source
+            self._heard_ns = now
+            return True
+        return False
 
     def fileno(self) -> int:
         """For the reactor; -1 when closed."""

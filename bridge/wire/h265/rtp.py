@@ -54,8 +54,7 @@ class Depacketizer(NalUnitDepacketizer):
                 if self.fragments_room < 0:
                     self._overflow()
                 elif header & _FU_END:
-                    self.fragments = None
-                    self._add_known(b"".join(fragments))
+                    self._end_fragments(fragments)
         else:
             if self.fragments is not None:
                 self._drop_fragments()

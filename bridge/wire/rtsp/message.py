@@ -1,15 +1,30 @@
 """Requests, responses, and the reader that takes them and the `$` frames between them out of a byte stream.
 
-RFC 2326 clauses 4 to 7 and 10.12. What single headers mean is `headers.py`; order of calls is `dialogue`.
+RFC 2326 clauses 4 to 7 and 10.12. What the reader bears is `reader_limits.py`, what single headers mean `headers.py`;
+order of calls is `dialogue`.
 """
 
-import enum
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
+from bridge.wire.rtsp.reader_limits import (
+    CLIENT_LIMITS,
+    MAX_FINDS,
+    MAX_LOST_BYTES,
+    SERVER_LIMITS,
+    BadHeader,
+    BareNewline,
+    BodyLength,
+    ControlBytes,
+    LostPlace,
+    OtherVersion,
+    ReaderLimits,
+)
 from bridge.wire.rtsp.url import hide_credentials
+
+__all__ = ["CLIENT_LIMITS", "REASONS", "SERVER_LIMITS", "Headers", "Reader", "ReaderLimits", "Request", "Response"]
 
 REASONS: dict[int, str] = {
     100: "Continue",
@@ -184,49 +199,28 @@ def _encode(start: str, headers: Headers, body: bytes) -> bytes:
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
 
 
-class BareNewline(enum.Enum):
-    """What the reader does with lines that end in LF alone; RFC 2326 4 wants CRLF, some cameras send LF."""
-
-    ACCEPT = enum.auto()
-    REFUSE = enum.auto()
-
-
-class BadHeader(enum.Enum):
-    """What the reader does with a header line that is none: no colon, no name, or an empty Content-Length."""
-
-    REFUSE = enum.auto()
-    SKIP = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderLimits:
-    """How much a peer may send in one message, and which faults of his are tolerated."""
-
-    max_headers: int = 64
-    max_head_bytes: int = 8 * 1024
-    max_body_bytes: int = 64 * 1024
-    bare_newline: BareNewline = BareNewline.ACCEPT
-    bad_header: BadHeader = BadHeader.REFUSE
-
-
-SERVER_LIMITS = ReaderLimits()
-"""For what clients send us."""
-
-CLIENT_LIMITS = ReaderLimits(
-    max_headers=256, max_head_bytes=32 * 1024, max_body_bytes=256 * 1024, bad_header=BadHeader.SKIP
-)
-"""For what cameras send us: we chose them, their replies are longer and their faults are ours to live with."""
-
 # What a head may begin with, checked while it is still incomplete, so that garbage is refused at its first bytes.
 _PLAUSIBLE_START = re.compile(rb"(?:RTSP/|[A-Za-z][A-Za-z0-9_.-]{0,31}(?:[ \t]|\Z))", re.ASCII)
 _PLAUSIBLE_BYTES = 40
 _HEAD_END = re.compile(rb"\n\r?\n")
+_HEAD_END_OF_CAMERAS = re.compile(rb"\n\r{0,2}\n")
 _BAD_IN_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _CSEQ = re.compile(rb"^CSeq[ \t]*:[ \t]*(\d{1,10})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_LINE_END = re.compile(r"\r?\n")
-_STATUS_LINE = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})[ \t]+(\d{3})(?:[ \t]+(.*))?", re.ASCII | re.IGNORECASE)
+_LINE_END = re.compile(r"\r*\n")
+_DROPPED = dict.fromkeys((*range(0x09), *range(0x0B, 0x20), 0x7F))
+
+# The lines of an SDP that go on behind its Content-Length; and what ends the search behind a body, or may begin there.
+_SDP_LINES = re.compile(rb"(?:[a-z]=[^\r\n\0]*(?:[\r\n\0]+|\Z))*")
+_REST_OF_LINE = re.compile(rb"[^\r\n\0]*[\r\n\0]*")
+_BEGINNING = re.compile(rb"\$|R(?:T(?:S(?:P(?:/|\Z)|\Z)|\Z)|\Z)|[A-Z_]{3,32}(?:\Z|[ \t][^\r\n]*(?:[ \t]RTSP/|\Z))")
+_NEXT_START = re.compile(rb"\$[\x00-\x1f]|RTSP/\d")
+_NEXT_START_BYTES = 6
+# A frame of RTP or RTCP on one of the first channels, and what may follow one.
+_FRAME = re.compile(rb"\$[\x00-\x0f](..)[\x80-\xbf]", re.DOTALL)
+_AFTER_FRAME = re.compile(rb"\$[\x00-\x0f]|RTSP/|[A-Z_]{3,32} ")
+_STATUS_LINE = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})[ \t]+(\d{3})(?!\d)[ \t]*(.*)", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"RTSP/(\d{1,3})\.(\d{1,3})", re.ASCII | re.IGNORECASE)
 
 
@@ -241,11 +235,28 @@ class Reader:
                 and of those right behind it ends; the same place when it took nothing. For who can take frames at less
                 than a call each
 
+    `mended` counts the messages whose Content-Length was not believed and the stretches that were skipped, `finds` how
+    often the place was lost and found again.
+
     It keeps at most one unfinished frame or message. After RemoteProtocolError, or after a callable raised, the place
     in the stream is lost and it refuses more input.
     """
 
-    __slots__ = ("_limits", "_need", "_on_frame", "_on_message", "_searched", "_tail", "_take_run", "_usable")
+    __slots__ = (
+        "_after_message",
+        "_body_at",
+        "_limits",
+        "_need",
+        "_on_frame",
+        "_on_message",
+        "_searched",
+        "_stray_bytes",
+        "_tail",
+        "_take_run",
+        "_usable",
+        "finds",
+        "mended",
+    )
 
     def __init__(
         self,
@@ -263,11 +274,34 @@ class Reader:
         self._need = 0  # bytes that the tail must hold before it is worth another look
         self._searched = 0  # bytes of an unfinished head known not to hold its end
         self._usable = True
+        self._body_at = 0  # where the body begins in a tail that lacks bytes of it
+        self._after_message = -1  # where, in the bytes being fed, nothing but a message has come before
+        self._stray_bytes = 0  # skipped since the latest message
+        self.mended = 0
+        self.finds = 0
 
     @property
     def unfinished(self) -> bool:
         """Whether the bytes so far end inside a message or frame."""
         return bool(self._tail)
+
+    @property
+    def unfinished_body(self) -> bool:
+        """Whether a head is there whose body is not, or not wholly."""
+        return self._body_at > 0
+
+    def finish_body(self) -> None:
+        """Nothing more comes of the unfinished body: the message is taken with what there is (`BodyLength.MEND`)."""
+        if not self._body_at or self._limits.body_length is BodyLength.TRUST:
+            return
+        data, at = bytes(self._tail), self._body_at
+        self._tail.clear()
+        self._body_at = self._searched = 0
+        message, _ = self._parse_head(data[:at])
+        message.body = data[at:]
+        self.mended += 1
+        self._after_message, self._stray_bytes = 0, 0
+        self._on_message(message)
 
     def feed(self, data: bytes) -> None:
         """The next bytes. Raises RemoteProtocolError; its status is the reply to give before closing (0: none)."""
@@ -314,6 +348,7 @@ class Reader:
                 on_frame(data[at + 1], view[start:end])
                 at = end
             elif first == 0x0D or first == 0x0A:  # stray line ends between messages (RFC 2326 4)
+                self._after_message += at == self._after_message
                 at += 1
             else:
                 end = self._message(data, at)
@@ -322,19 +357,25 @@ class Reader:
                 at = end
         if at < end_of_data:
             tail += view[at:]
+        self._after_message = 0 if at == self._after_message else -1
         self._usable = True
 
     def _message(self, data: bytes, start: int) -> int:
         """The message that begins at `start`; -> where it ends, or 0 when more bytes are needed."""
         limits = self._limits
         if self._searched < _PLAUSIBLE_BYTES and not _PLAUSIBLE_START.match(data[start : start + _PLAUSIBLE_BYTES]):
+            if start == self._after_message and limits.body_length is BodyLength.MEND:
+                return self._skip(data, start)
+            if limits.lost_place is LostPlace.SEEK and self.finds < MAX_FINDS and len(data) - start <= MAX_LOST_BYTES:
+                return self._seek(data, start)
             raise RemoteProtocolError(
                 f"{data[start : start + 20]!r} begins neither a message nor a frame", clause="RFC 2326 4", status=400
             )
-        found = _HEAD_END.search(data, start + self._searched, start + limits.max_head_bytes)
+        head_end = _HEAD_END if limits.control_bytes is ControlBytes.REFUSE else _HEAD_END_OF_CAMERAS
+        found = head_end.search(data, start + self._searched, start + limits.max_head_bytes)
         if found is None:
             self._refuse_hopeless(data, start)
-            self._searched = max(0, len(data) - start - 2)
+            self._searched = max(0, len(data) - start - 3)
             self._need = len(data) - start + 1
             return 0
         head = data[start : found.end()]
@@ -346,19 +387,69 @@ class Reader:
                 error.cseq = number[1].decode("ascii")
             raise
         end = found.end() + size
+        if limits.body_length is BodyLength.MEND and isinstance(message, Response):
+            end = self._mended_end(message, data, found.end(), end)
         if end > len(data):
             self._searched = found.start() - start
             self._need = end - start
+            self._body_at = found.end() - start
             return 0
-        self._searched = 0
+        self._searched = self._body_at = 0
         message.body = data[found.end() : end]
+        self._after_message, self._stray_bytes = end, 0
         self._on_message(message)
+        return end
+
+    def _mended_end(self, response: Response, data: bytes, body: int, end: int) -> int:
+        """Where an SDP ends whose Content-Length, by which it ends at `end`, is too short or missing."""
+        is_sdp = "sdp" in (response.headers.get("Content-Type") or "").lower() or data.startswith(b"v=0", body)
+        if not is_sdp or end > len(data):
+            return end
+        mended = end
+        if end > body and data[end - 1] not in b"\r\n\0" and not _begins_something(data, end):
+            mended = _end_of(_REST_OF_LINE, data, end)
+        mended = _end_of(_SDP_LINES, data, mended)
+        if end == body and mended == len(data) and response.status < 300 and _length(response.headers) is None:
+            return mended + 1  # it may go on in the next packet; `finish_body` ends it
+        self.mended += mended > end
+        return mended
+
+    def _seek(self, data: bytes, start: int) -> int:
+        """Where the next frame begins that something follows, or 0 when that cannot be told yet."""
+        self._searched = 0
+        for found in _FRAME.finditer(data, start):
+            end = found.start() + 4 + int.from_bytes(found[1], "big")
+            if end < len(data) and _AFTER_FRAME.match(data, end):
+                self.finds += 1
+                return found.start()
+        self._need = len(data) - start + 1
+        return 0
+
+    def _skip(self, data: bytes, start: int) -> int:
+        """What is neither message nor frame behind a message is passed over; -> where one of them may begin, or 0."""
+        found = _NEXT_START.search(data, start)
+        end = found.start() if found else max(start, len(data) - _NEXT_START_BYTES)
+        if found is None and data[end] == _DOLLAR and end + 1 < len(data):
+            end += 1  # no frame: the byte behind it is known
+        self._searched = 0
+        self.mended += not self._stray_bytes
+        self._stray_bytes += max(end - start, 1)
+        if self._stray_bytes > self._limits.max_body_bytes:
+            raise RemoteProtocolError(
+                f"{self._stray_bytes} bytes behind a message begin neither another nor a frame",
+                clause="RFC 2326 4",
+                status=400,
+            )
+        self._after_message = end
+        if found is None and end == start:
+            self._need = len(data) - start + 1
+            return 0
         return end
 
     def _refuse_hopeless(self, data: bytes, start: int) -> None:
         """Raises for a head that is not complete yet and can never become one."""
         bad = _CONTROL.search(data, start + self._searched)
-        if bad:
+        if bad and self._limits.control_bytes is ControlBytes.REFUSE:
             raise RemoteProtocolError(f"byte {bad[0]!r} in the head of a message", clause="RFC 2326 4", status=400)
         if len(data) - start >= self._limits.max_head_bytes:
             whole_line = b"\n" in data[start : start + self._limits.max_head_bytes]
@@ -372,14 +463,16 @@ class Reader:
             raise RemoteProtocolError("a line ends in LF without CR", clause="RFC 2326 4", status=400)
         head = head.rstrip(b"\r\n")
         bad = _BAD_IN_HEAD.search(head)
-        if bad:
+        if bad and self._limits.control_bytes is ControlBytes.REFUSE:
             raise RemoteProtocolError(f"byte {bad[0]!r} in the head of a message", clause="RFC 2326 4", status=400)
         try:
             text = head.decode("utf-8")
         except UnicodeDecodeError:
             text = head.decode("latin-1")  # what older cameras and recorders mean
         start_line, *lines = _LINE_END.split(text)
-        message = _parse_start_line(start_line)
+        if bad:
+            start_line, lines = start_line.translate(_DROPPED), [line.translate(_DROPPED) for line in lines]
+        message = _parse_start_line(start_line, self._limits.other_version)
         message.headers = self._parse_headers(lines)
         return message, self._body_size(message.headers)
 
@@ -407,6 +500,10 @@ class Reader:
         values = set(headers.all("Content-Length"))
         if self._limits.bad_header is BadHeader.SKIP:
             values.discard("")
+        if self._limits.body_length is BodyLength.MEND:
+            # The shortest of several: what is beyond it is found by its looks.
+            length = _length(headers)
+            values = set() if length is None else {str(length)}
         if not values:
             return 0
         text = values.pop()
@@ -425,11 +522,29 @@ class Reader:
         return int(text)
 
 
-def _parse_start_line(line: str) -> Request | Response:
+def _length(headers: Headers) -> int | None:
+    """The smallest Content-Length that can be read; None when there is none."""
+    texts = [text for text in headers.all("Content-Length") if text.isascii() and text.isdigit() and len(text) <= 12]
+    return min(map(int, texts), default=None)
+
+
+def _end_of(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+    """Where what `pattern` finds at `at` ends, which may be there."""
+    found = pattern.match(data, at)
+    return found.end() if found else at
+
+
+def _begins_something(data: bytes, at: int) -> bool:
+    """Whether a frame or a message may begin there, rather than the rest of a line."""
+    return _BEGINNING.match(data, at) is not None
+
+
+def _parse_start_line(line: str, other_version: OtherVersion) -> Request | Response:
     """The first line of a message -> the message without headers."""
     status_line = _STATUS_LINE.fullmatch(line)
     if status_line:
-        _check_version(status_line[1], status_line[2])
+        if other_version is OtherVersion.REFUSE:
+            _check_version(status_line[1], status_line[2])
         return Response(int(status_line[3]), (status_line[4] or "").strip())
     method, _, rest = line.partition(" ")
     uri, _, version_text = rest.strip().rpartition(" ")  # a blank inside the URI is a fault that costs nothing to bear

@@ -12,6 +12,7 @@ from bridge.base.errors import RemoteProtocolError
 DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
+_DOUBLED_SCHEME = re.compile(r"^rtsps?://(?=rtsps?://)", re.ASCII | re.IGNORECASE)
 _HOST_AND_PORT = re.compile(
     r"(?:\[([0-9A-Fa-f:.]+(?:%[\w.~%-]+)?)\]|([^\s/?#@:\[\]<>\"\\^`{|}]+))(?::(\d{0,5}))?", re.ASCII
 )
@@ -139,10 +140,11 @@ def control_base(request_url: str, content_base: str | None, content_location: s
     """What `a=control` is resolved against: Content-Base, then Content-Location, then the request's URL.
 
     A header that has no scheme (anjvision sends `192.168.1.10:554/stream0/`) is read as host and path when it looks
-    like that, else against the request's URL.
+    like that, else against the request's URL; one that has it twice (`rtsp://rtsp://...`, go2rtc's users report it) is
+    read from the second on.
     """
     for header in (content_base, content_location):
-        text = (header or "").strip().strip('"')
+        text = _DOUBLED_SCHEME.sub("", (header or "").strip().strip('"'))
         if not text:
             continue
         if _SCHEME.match(text):

@@ -92,10 +92,10 @@ class Wire(StringTransport):
 class Stage:
     """A reactor, and cameras that answer its connections one after the other; the last one answers the rest."""
 
-    def __init__(self, *cameras, transport=Lower.TCP, url=URL):
+    def __init__(self, *cameras, transport=Lower.TCP, url=URL, hub=None):
         self.reactor = MemoryReactorClock()
         self.clock = ReactorClock(self.reactor)
-        self.hub = RecordingHub()
+        self.hub = RecordingHub() if hub is None else hub(self.clock)
         self.statistics = IngestStatistics()
         self.cameras = list(cameras) or [FakeCamera()]
         self.random = random.Random(1)

@@ -109,8 +109,9 @@ def test_a_lost_connection(stage):
 
 
 def test_unreadable_bytes_close_it(stage):
-    stage.say(b"\0\0garbage")
-    assert stage.owner.told[0].startswith("protocol: ")
+    pictures(stage, 1)
+    stage.say(b"\0\0garbage" * 20_000)
+    assert stage.owner.told[1].startswith("protocol: ")
     assert stage.wire.disconnecting
 
 

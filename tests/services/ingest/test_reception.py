@@ -2,7 +2,7 @@ import pytest
 import structlog
 
 from bridge.base.media import Codec, Track
-from bridge.dialogue.rtsp_client_events import ReadyTrack
+from bridge.dialogue.rtsp_client_events import Fault, ReadyTrack
 from bridge.services.ingest.reception import IngestStatistics, Reception
 from bridge.wire import rtcp
 from tests.fake_camera import picture, rtp
@@ -98,3 +98,14 @@ def test_rubbish_is_counted():
     scene.reception.count()
     scene.reception.count()
     assert scene.statistics.foreign == 1
+
+
+def test_faults_that_packets_show_are_counted_once_a_connection():
+    for connections in (1, 2):
+        scene = Scene(ReadyTrack(Track(Codec.H264, 90000), 96, ssrc=99))
+        scene.statistics.faults = {Fault.NO_MARKERS: connections - 1} if connections > 1 else {}
+        for number in range(5):
+            scene.push(0, rtp(number, b"\x65" + bytes(20), timestamp=number * 3600, marker=False))
+        scene.reception.count()
+        scene.reception.count()
+        assert scene.statistics.faults == {Fault.NO_MARKERS: connections, Fault.OTHER_SSRC: 1}
