@@ -14,6 +14,7 @@ from bridge.base.time import NS_PER_MS, MonotonicNs, ticks_to_ns
 from bridge.dialogue.rtp_statistics import ReceptionStatistics
 from bridge.wire import rtcp, rtp
 from bridge.wire.access_units import NalUnitDepacketizer
+from bridge.wire.jpeg import rtp as jpeg
 from bridge.wire.payload import depacketizer_for
 
 #: sink(media_time, parts, key, damaged, arrived_ns); media_time is the RTP time unwrapped to 64 bits, arrived_ns when
@@ -98,6 +99,7 @@ class RtpReceiver:
         self.statistics = ReceptionStatistics(track.clock_rate)
         self.depacketizer = depacketizer_for(track, self._deliver)
         self._depacketize = self.depacketizer.push
+        self._pictures = self.depacketizer if isinstance(self.depacketizer, jpeg.Depacketizer) else None
         self._nal_units = self.depacketizer if isinstance(self.depacketizer, NalUnitDepacketizer) else None
         self._sink = sink
         self._clock_rate = track.clock_rate
@@ -253,6 +255,10 @@ class RtpReceiver:
         if timestamp != self._timestamp:
             self._on_timestamp(timestamp, arrived_ns)
         self._arrived_ns = arrived_ns
+        if self._pictures is not None and start > rtp.HEADER_BYTES:
+            extension = rtp.parse_extension(packet)
+            if extension is not None:
+                self._pictures.extension(*extension)
         self._depacketize(packet, start, end, timestamp, marker)
 
     def _on_timestamp(self, timestamp: int, arrived_ns: MonotonicNs) -> None:

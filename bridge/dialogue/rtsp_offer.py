@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 
 from bridge.base.errors import RemoteProtocolError
-from bridge.base.media import Codec, Medium, Track
+from bridge.base.media import Codec, Medium
 from bridge.dialogue.rtsp_client_events import DownReason, OfferedTrack, ReadyTrack
-from bridge.wire.payload import track_from_sdp
+from bridge.wire.payload import payload_type_from_sdp, track_from_sdp
 from bridge.wire.rtsp.headers import LowerTransport, Pair, Transport, parse_transports
 from bridge.wire.rtsp.message import Response
 from bridge.wire.rtsp.url import control_base, resolve_control
@@ -24,7 +24,8 @@ class Offer:
     """A camera's presentation, as far as we want it.
 
     control:     absolute URL of the whole, for PLAY, keepalives and TEARDOWN
-    tracks:      the first video and the first audio track that we carry, in the order of the SDP; () when why_none says
+    tracks:      the first video, audio and metadata track that we carry, in the order of the SDP; () when why_none says
+                 (metadata alone is no stream)
     passed_over: formats that we do not carry
     why_none:    why there is nothing for us: reason and text
     """
@@ -54,13 +55,14 @@ def read_offer(response: Response, request_url: str) -> Offer:
                 video_refused.append(name)
         elif track.medium not in chosen:
             control = sendable(resolve_control(base, media.control or ""))
-            chosen[track.medium] = OfferedTrack(track, _payload_type(media, track), control)
+            chosen[track.medium] = OfferedTrack(track, _payload_type(media), control)
     control = sendable(resolve_control(base, session.control or "*"))
     if video_refused and Medium.VIDEO not in chosen:
         have = ", ".join(codec for codec in Codec if codec.medium is Medium.VIDEO)
         text = f"{', '.join(video_refused[:4])} not supported (have {have})"
         return Offer(control, (), tuple(passed_over), (DownReason.CODEC, text))
-    return Offer(control, tuple(chosen.values()), tuple(passed_over))
+    tracks = () if chosen.keys() <= {Medium.METADATA} else tuple(chosen.values())
+    return Offer(control, tracks, tuple(passed_over))
 
 
 def ready_track(
@@ -106,18 +108,12 @@ def _transport(response: Response) -> Transport:
         return Transport()
 
 
-def _payload_type(media: MediaDescription, track: Track) -> int | None:
-    """The number of the format that `track` was made from; None: any, when the section names only one anyway.
+def _payload_type(media: MediaDescription) -> int | None:
+    """The number of the format that the track was made from; None: any, when the section names only one anyway.
 
     Cameras announce one number and send another; with one format there is nothing to tell apart.
     """
-    if len(media.payload_types) < 2:
-        return None
-    for number in media.payload_types:
-        meant = media.rtpmap(number)
-        if meant and meant.encoding.upper() == track.codec:
-            return number
-    return None
+    return payload_type_from_sdp(media) if len(media.payload_types) > 1 else None
 
 
 def _format_name(media: MediaDescription) -> str:

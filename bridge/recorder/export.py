@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from bridge.base.errors import BridgeError
-from bridge.base.media import AccessUnit, Medium, Track
+from bridge.base.media import AccessUnit, Track
 from bridge.base.time import NS_PER_S, format_utc, ns_to_ticks, ticks_to_ns
 from bridge.store.decode_times import DecodeTimes
 from bridge.store.reader import Begin, Broken, Gap, Item
@@ -148,7 +148,7 @@ class _Track:
     """The columns of one track."""
 
     def __init__(self, track: Track) -> None:
-        self.nal_units = track.medium is Medium.VIDEO
+        self.nal_units = track.codec.of_nal_units
         self._track = track
         self._times = DecodeTimes(track)
         self._waiting: list[int] = []
