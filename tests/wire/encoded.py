@@ -135,7 +135,12 @@ def jpeg_pixels(picture: bytes) -> tuple[int, int, str, bytes]:
     """(width, height, format, luma and chroma) as FFmpeg decodes a JPEG; fails on any complaint."""
     context = av.CodecContext.create("mjpeg", "r")
     (frame,) = [*context.decode(av.Packet(picture)), *context.decode(None)]
-    return frame.width, frame.height, frame.format.name, b"".join(bytes(plane) for plane in frame.planes)
+    rows = [
+        bytes(plane)[row * plane.line_size :][: plane.width]  # behind the width FFmpeg leaves what was there
+        for plane in frame.planes
+        for row in range(plane.height)
+    ]
+    return frame.width, frame.height, frame.format.name, b"".join(rows)
 
 
 @functools.cache

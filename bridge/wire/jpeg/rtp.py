@@ -35,7 +35,7 @@ FIRST_EXTENSION, NEXT_EXTENSION = 0xFFD8, 0xFFFF
 MAX_EXTENSION_BYTES = 64 << 10
 
 HEADER_BYTES = 8
-_RESTART_BYTES = 4
+RESTART_BYTES = 4
 _TABLES_BYTES = 4
 
 _HEADER = struct.Struct("!I4B")
@@ -44,7 +44,8 @@ _TABLES = struct.Struct("!BBH")
 _pack_offset = struct.Struct("!I").pack
 
 _OFFSET_MASK = 0xFFFFFF
-_RESTARTS = 0x40
+#: In the type: a restart marker header follows (RFC 2435 3.1.7).
+RESTARTS = 0x40
 _TABLES_IN_BAND = 0x80
 _TABLES_CHANGE = 0xFF
 #: F and L set and the count all ones: the packets are not cut at restart markers (RFC 2435 3.1.7).
@@ -83,11 +84,12 @@ class Depacketizer:
         self._units = self._markers = self._unmarked_units = self._early_markers = 0
         self._ended = (-1, -1)
 
-        # The open picture: its header and pieces, the offset that goes on, its timestamp (-1: there is none open).
-        self._pieces: list[bytes | memoryview] = []
-        self._next = 0
-        self._timestamp = -1
-        self._room_bytes = 0
+        self._timestamp = -1  # of the open picture; -1: there is none
+        #: Of the open picture: its header and what came of its scan, the offset at which that goes on, what it may grow
+        #: by. A receiver may add pieces itself: there is nothing else to be done for them.
+        self.pieces: list[bytes | memoryview] = []
+        self.next_offset = 0
+        self.room_bytes = 0
 
         # Tables that were sent for a Q once (RFC 2435 4.2), and the header made last with what it was made from.
         self._tables: dict[int, list[bytes]] = {}
@@ -116,13 +118,13 @@ class Depacketizer:
             self._push_short(end - start, marker)
             return
         offset = (packet[start + 1] << 8 | packet[start + 2]) << 8 | packet[start + 3]
-        if offset == self._next and timestamp == self._timestamp:
-            if packet[start + 4] & _RESTARTS:
-                at += _RESTART_BYTES
-            self._pieces.append(packet[at:end])
-            self._next = offset + end - at
-            self._room_bytes -= end - at
-            if self._room_bytes < 0:
+        if offset == self.next_offset and timestamp == self._timestamp:
+            if packet[start + 4] & RESTARTS:
+                at += RESTART_BYTES
+            self.pieces.append(packet[at:end])
+            self.next_offset = offset + end - at
+            self.room_bytes -= end - at
+            if self.room_bytes < 0:
                 self._overflow()
         else:
             self._turn(packet, start, end, timestamp, offset)
@@ -183,12 +185,12 @@ class Depacketizer:
         shape = bytes(packet[start + 4 : start + HEADER_BYTES])
         at = start + HEADER_BYTES
         interval = 0
-        if shape[0] & _RESTARTS:
-            if at + _RESTART_BYTES > end:
+        if shape[0] & RESTARTS:
+            if at + RESTART_BYTES > end:
                 self._refuse()
                 return
             interval = packet[at] << 8 | packet[at + 1]
-            at += _RESTART_BYTES
+            at += RESTART_BYTES
         in_band, at = self._read_tables(packet, at, end, shape[1])
         if in_band is None:
             self._refuse()
@@ -204,11 +206,11 @@ class Depacketizer:
                 self._refuse()
                 return
             self._made = key, made
-        self._pieces = [self._made[1], packet[at:end]]
-        self._next = end - at
+        self.pieces = [self._made[1], packet[at:end]]
+        self.next_offset = end - at
         self._timestamp = timestamp
-        self._room_bytes = self._max_unit_bytes - len(self._made[1]) - len(EOI) - self._next
-        if self._room_bytes < 0:
+        self.room_bytes = self._max_unit_bytes - len(self._made[1]) - len(EOI) - self.next_offset
+        if self.room_bytes < 0:
             self._overflow()
 
     def _read_tables(self, packet: memoryview, at: int, end: int, quality: int) -> tuple[tuple[int, bytes] | None, int]:
@@ -243,7 +245,7 @@ class Depacketizer:
                 else:
                     first += extension[at:end]
         kind, quality, across, down = shape
-        kind &= ~_RESTARTS
+        kind &= ~RESTARTS
         tables = self._tables_of(quality, *in_band)
         if Marker.DQT not in given:
             if quality == 0 and extension is not None and Marker.DQT in self._inherited:
@@ -285,12 +287,12 @@ class Depacketizer:
     def _on_marker(self) -> None:
         self._markers += 1
         if self.marker_policy is MarkerPolicy.TRUST:
-            self._ended = self._timestamp, self._next
+            self._ended = self._timestamp, self.next_offset
             self._close()
 
     def _close(self) -> None:
         """The open picture goes to the sink."""
-        pieces, timestamp = self._pieces, self._timestamp
+        pieces, timestamp = self.pieces, self._timestamp
         end = b"".join(bytes(piece[-len(EOI) :]) for piece in pieces[-2:])
         if not end.endswith(EOI):
             pieces.append(EOI)  # senders may leave it away (RFC 2435 3.1.9 shows none)
@@ -311,7 +313,7 @@ class Depacketizer:
         self._extension, self._extended = b"", False
 
     def _forget(self) -> None:
-        self._pieces = []
+        self.pieces = []
         self._timestamp = -1
 
 
@@ -363,7 +365,7 @@ def _fragment(picture: bytes, header: Header, kind: int, max_payload_bytes: int,
     data = b"".join(tables)
     between = b""
     if header.restart_interval:
-        kind |= _RESTARTS
+        kind |= RESTARTS
         between = _RESTART.pack(header.restart_interval, _WHOLE_FRAME)
     large = header.width > MAX_SIDE or header.height > MAX_SIDE
     across, down = (0, 0) if large else ((header.width + 7) // 8, (header.height + 7) // 8)
