@@ -18,7 +18,19 @@ from typing import Any
 
 import structlog
 
-from bench import behind, fanout, first_picture, ingest, measure, media_database, profiles, recording, report
+from bench import (
+    behind,
+    fanout,
+    first_picture,
+    ingest,
+    measure,
+    media_database,
+    profiles,
+    recording,
+    replay,
+    report,
+    search,
+)
 
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = measure.ROOT / "docs" / "benchmarks.md"
@@ -64,6 +76,8 @@ MEASUREMENTS: dict[str, Measurement] = {
         runs=plan.rounds, quick=plan.quick, watched_s=5 * plan.seconds, say=say
     ),
     "media-database": lambda plan, say: media_database.run(quick=plan.quick, say=say),
+    "search": lambda plan, say: search.run(quick=plan.quick, say=say),
+    "replay": lambda plan, say: replay.run(runs=plan.runs, seconds=plan.seconds, quick=plan.quick, say=say),
     "profiles": lambda plan, say: profiles.run(camera_counts=(32, 500), runs=max(plan.runs, 3), say=say),
 }
 

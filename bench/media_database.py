@@ -16,7 +16,6 @@ import statistics
 import tempfile
 import time
 import uuid
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +24,16 @@ from typing import Any
 from bench import footage, measure, retention, stored
 from bench.loop import Setting
 from bench.record import RECORDER, SIGNER
+from bench.shared_serve import shifted
 from bridge.base.media import AccessUnit
 from bridge.base.time import NS_PER_MS, NS_PER_S, SystemClock
 from bridge.recorder.disk import StorageDisk
 from bridge.recorder.keeper import Keeper
+from bridge.recorder.lane import RecordedStream
 from bridge.recorder.settings import StorageSettings
+from bridge.store.database import Database
 from bridge.store.index import MediaIndex, open_index
-from bridge.store.layout import StorageFacts, StorageFolder
+from bridge.store.layout import RecordingFolder, StorageFacts, StorageFolder
 from bridge.store.reader import Reading
 from bridge.store.reindex import Place, Reindex
 from bridge.store.rows import ChainHead, SegmentRow
@@ -90,15 +92,31 @@ class _Shared(RecordingShelf):
 
     def __init__(self, index: MediaIndex, recording_id: int, recording: uuid.UUID, files: Sequence[Path]) -> None:
         super().__init__(index, recording_id, recording, lambda _on, _of, serial, _ns: files[serial % len(files)])
-        self.opened: Path | None = None
 
     def open(self, row: SegmentRow) -> SegmentReader:
-        reader = super().open(row)
-        self.opened = reader.path
-        for samples in reader.index.tracks:
-            ahead_ns = row.start_utc_ns - samples.utc_ns[0]
-            samples.utc_ns = array("q", [time_ns + ahead_ns for time_ns in samples.utc_ns])
-        return reader
+        return shifted(super().open(row), row)
+
+
+def make_real(folder: RecordingFolder, count: int) -> list[Path]:
+    """Segments of a minute."""
+    folder.path.mkdir()
+    shown = footage.pictures(Setting())
+    for serial in range(1, count + 1):
+        made = footage.fragments(shown, SEGMENT_S * Setting.frame_rate)
+        footage.write_segment(folder, RECORDER, serial, serial, made)
+    return [file.path for file in folder.segments()]
+
+
+def fill(database: Database, index: MediaIndex, on: int, each: int) -> list[RecordedStream]:
+    """`each` rows of RECORDINGS recordings on the storage of that number, from BEGAN_NS on."""
+    streams = [stored.stream(index, f"c{number}", BEGAN_NS) for number in range(RECORDINGS)]
+    for of in streams:
+        rows = [
+            SegmentRow(of.id, serial, _run_of(serial), on, *_minute(serial), 30_000_000, starts_with_key=True)
+            for serial in range(1, each + 1)
+        ]
+        stored.insert(database, rows, ChainHead())
+    return streams
 
 
 def instants(folder: Path, amounts: Amounts) -> dict[str, Any]:
@@ -108,22 +126,10 @@ def instants(folder: Path, amounts: Amounts) -> dict[str, Any]:
     storage = StorageFolder(folder / "storage")
     storage.create(StorageFacts(STORAGE, "bench"))
     on = index.storage(STORAGE, "bench", str(storage.path)).id
-    real = storage.recording(uuid.uuid4())
-    real.path.mkdir()
-    shown = footage.pictures(Setting())
-    for serial in range(1, amounts.real + 1):
-        made = footage.fragments(shown, SEGMENT_S * Setting.frame_rate)
-        footage.write_segment(real, RECORDER, serial, serial, made)
-    files = [file.path for file in real.segments()]
+    files = make_real(storage.recording(uuid.uuid4()), amounts.real)
     each = amounts.rows // RECORDINGS
-    streams = [stored.stream(index, f"c{number}", BEGAN_NS) for number in range(RECORDINGS)]
     began = time.monotonic()
-    for of in streams:
-        rows = [
-            SegmentRow(of.id, serial, _run_of(serial), on, *_minute(serial), 30_000_000, starts_with_key=True)
-            for serial in range(1, each + 1)
-        ]
-        stored.insert(database, rows, ChainHead())
+    streams = fill(database, index, on, each)
     filled_s = time.monotonic() - began
     os.sync()
     result: dict[str, Any] = {

@@ -115,19 +115,22 @@ class Took(NamedTuple):
 class Door:
     """The ONVIF service and one client of it, who logs in once and then counts his nonce up."""
 
-    def __init__(self, service: OnvifService, later: "_Later") -> None:
+    def __init__(self, service: OnvifService, later: Any) -> None:
+        """later: has `finish`, as `_Later`."""
         self.service, self._later = service, later
         self._client = DigestClient(_USER, _PASSWORD)
         reply = self.ask("media", "GetProfiles")[0]
         challenges = [value for name, value in reply.headers if name == "WWW-Authenticate"]
         self._authorization = self._client.authorize(challenges, "POST", SERVICES["media"].path, secrets.token_hex(8))
 
-    def ask(self, service: str, operation: str) -> tuple[Reply, Took]:
-        """The reply, and how long it took."""
+    def ask(self, service: str, operation: str, arguments: str = "") -> tuple[Reply, Took]:
+        """The reply, and how long it took. arguments: XML, with `tt` as the schema's prefix."""
         path = SERVICES[service].path
-        arguments = "<Type>All</Type>" if (service, operation) == ("media2", "GetProfiles") else ""
+        if (service, operation) == ("media2", "GetProfiles"):
+            arguments = "<Type>All</Type>"
         body = (
-            f'<s:Envelope xmlns:s="{_SOAP}"><s:Body><{operation} xmlns="{SERVICES[service].namespace}">'
+            f'<s:Envelope xmlns:s="{_SOAP}"><s:Body><{operation} xmlns="{SERVICES[service].namespace}"'
+            ' xmlns:tt="http://www.onvif.org/ver10/schema">'
             f"{arguments}</{operation}></s:Body></s:Envelope>"
         ).encode()
         authorization = self._client.header("POST", path)
@@ -193,10 +196,10 @@ class _Later:
             turn()
             longest = max(longest, time.thread_time() - began)
             turn = self._calls.pop()[1] if len(self._calls) > older else None
-        return _result(found), 1000 * longest
+        return result(found), 1000 * longest
 
 
-def _result(found: list[Any]) -> Any:
+def result(found: list[Any]) -> Any:
     """Of a Deferred that has fired."""
     if not found:
         raise RuntimeError("the service waits for something else than its turn")
@@ -205,9 +208,31 @@ def _result(found: list[Any]) -> Any:
     return found[0]
 
 
+class NothingRecorded:
+    """In the place of `bridge.app.recording.Recording`."""
+
+    library = None
+
+    @staticmethod
+    def state_of(_camera: str, _stream: str) -> None:
+        """Of no stream."""
+
+    @staticmethod
+    def retention_of(_camera: str) -> None:
+        """Of no camera."""
+
+
+async def in_turn(work: Callable[[], Any]) -> Any:
+    """Instead of a pool: at once."""
+    return work()
+
+
 @contextmanager
-def door(catalogue: Catalogue) -> Iterator[Door]:
-    """As `bridge.app.service` builds it."""
+def door(
+    catalogue: Catalogue, recording: Any = NothingRecorded, reactor: Any = None, in_pool: Any = in_turn
+) -> Iterator[Door]:
+    """As `bridge.app.service` builds it. recording: has what `build_onvif` takes of `Recording`."""
+    reactor = reactor or _Later()
     with tempfile.TemporaryDirectory() as folder:
         config = read(
             {
@@ -225,8 +250,8 @@ def door(catalogue: Catalogue) -> Iterator[Door]:
                 DigestAuthenticator("bench", secrets.token_bytes(32)),
                 Lockout(10, 1),
             )
-            reactor: Any = _Later()
-            built = build_onvif(reactor, clock, config, store, catalogue, Gatekeeper(), digest, lockout, _no_still)
+            made = clock, config, store, catalogue, Gatekeeper(), digest, lockout
+            built = build_onvif(reactor, *made, recording, _no_still, in_pool)
             gc.collect()
             gc.freeze()  # as the service does when it has started
             built.start()
@@ -255,7 +280,7 @@ class Zeep:
             "media": Media(profiles, plain, slices).GetProfiles(self._call, {}),
             "media2": Media2(profiles, plain, slices).GetProfiles(self._call, {"Type": ["All"]}),
         }
-        self.values = {name: _result([Deferred.fromCoroutine(each).result]) for name, each in asked_for.items()}
+        self.values = {name: result([Deferred.fromCoroutine(each).result]) for name, each in asked_for.items()}
 
     def make(self, service: str) -> tuple[bytes, float]:
         """The answer's element as bytes, and the milliseconds it took to build, render and serialise."""

@@ -69,10 +69,10 @@ def write(path: Path, sections: Iterable[Section], facts: Mapping[str, str]) -> 
 
 
 def _empty(maker: "Callable[[Any], Section]") -> Section:
-    return maker({} if maker in (of_ingest, of_recording, of_media_database) else [])
+    return maker({} if maker in (of_ingest, of_recording, of_media_database, of_search, of_replay) else [])
 
 
-_RECORDING, _DATABASE = "Recording", "The media database"
+_RECORDING, _DATABASE, _SEARCH, _REPLAY = "Recording", "The media database", "Search", "Replay"
 
 # --- The measurements ------------------------------------------------------------------------------------------------
 
@@ -336,6 +336,64 @@ def of_media_database(row: dict[str, Any]) -> Section:
     return Section(_DATABASE, how, (_table(heads, lines), facts), targets)
 
 
+def of_search(row: dict[str, Any]) -> Section:
+    """bench/search.py"""
+    how = (
+        "Whole SOAP requests without HTTP, over a real index: recordings with a row for every six hours and a gap "
+        'every day. FindRecordings (`boolean(//Track[TrackType = "Video"])`) and FindEvents: the search and its first '
+        "page of 100 results; events from a random instant, with the states there. Each request asks the index anew. "
+        "What is done in the reader pool counts for the time; held: CPU of the reactor's longest turn."
+    )
+    if not row:
+        return Section(_SEARCH, how, (), ())
+    name = f"{row['recordings']} recordings, {row['days']} days"
+    kinds = [kind for kind, figures in row.items() if isinstance(figures, dict)]
+    targets = (
+        Target(f"{name}: GetRecordingSummary, p95", 100, row["summary"]["ms_p95"], " ms"),
+        Target(f"{name}: FindRecordings, first results, p95", 100, row["find recordings"]["ms_p95"], " ms"),
+        *(Target(f"{name}, {kind}: held the reactor", 20, row[kind]["held_ms"], " ms") for kind in kinds),
+    )
+    heads = ("", "p50 ms", "p95 ms", "the first ms", "held ms, worst")
+    fields = ("ms_p50", "ms_p95", "first_ms", "held_ms")
+    lines = [(kind, *(_number(row[kind][field]) for field in fields)) for kind in kinds]
+    return Section(_SEARCH, how, (_table(heads, lines), f"{row['rows']} rows."), targets)
+
+
+def of_replay(row: dict[str, Any]) -> Section:
+    """bench/replay.py"""
+    how = (
+        "Instants: PLAY with `Immediate: yes` and `Rate-Control: no` at a random instant, to the last packet of the "
+        "first access unit; one client over TCP, a new session after ten. The rows are synthetic and share a few real "
+        "segments of 60 s. Unthrottled: `Rate-Control: no` of a recording of 1080p25, 4 Mbit/s, to a reader that takes "
+        "all; sendfile: a process that sends the same files to the same reader with that system call alone. Paced: "
+        "100 replays at 1x of the same recording, and 100 live viewers, each less what the service takes without. "
+        "Beside: 100 live viewers alone, and while four unthrottled replays take what they can get, each with a reader "
+        "in a process of its own on the same two cores."
+    )
+    if not row:
+        return Section(_REPLAY, how, (), ())
+    found = row["instants"]
+    name = f"{found['rows']} segments: PLAY to the first access unit"
+    targets = (
+        Target(f"{name}, p50", 20, found["ms_p50"], " ms"),
+        Target(f"{name}, p99", 100, found["ms_p99"], " ms"),
+        Target("sendfile to unthrottled", 2, 1 / row["unthrottled_to_sendfile"]),
+        Target(f"{row['viewers']} replays at 1x: CPU to live viewers'", 3, row["paced_to_live"]),
+        Target(f"{row['viewers']} live viewers beside {row['fast']} replays: packets lost", 0, row["beside_lost_with"]),
+        Target("… units missing", 0, row["beside_lost_units_with"]),
+        Target("… latency p99 to that without", 2, row["beside_p99_to_alone"]),
+    )
+    heads = ("", "live", "replay")
+    lines = [("CPU ms per viewer and s", _number(row["paced_live_ms"]), _number(row["paced_replay_ms"]))]
+    facts = (
+        f"Unthrottled: {_number(row['unthrottled_mb_s'])} MB/s, sendfile {_number(row['unthrottled_sendfile_mb_s'])} "
+        f"MB/s. Beside: latency p99 {_number(row['beside_p99_ms_alone'])} ms alone, "
+        f"{_number(row['beside_p99_ms_with'])} ms with the replays. Of {found['plays']} instants the slowest took "
+        f"{_number(found['ms_worst'])} ms."
+    )
+    return Section(_REPLAY, how, (_table(heads, lines), facts), targets)
+
+
 MAKERS: dict[str, Callable[[Any], Section]] = {
     "fanout": of_fanout,
     "first-picture": of_first_picture,
@@ -343,7 +401,9 @@ MAKERS: dict[str, Callable[[Any], Section]] = {
     "ingest": of_ingest,
     "recording": of_recording,
     "media-database": of_media_database,
+    "replay": of_replay,
     "profiles": of_profiles,
+    "search": of_search,
 }
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,11 @@ class Service:
     def live(self, camera: str) -> viewers.Target:
         """What a viewer of the camera asks for."""
         return viewers.Target(f"rtsp://127.0.0.1:{self.rtsp}/live/{camera}", USER, PASSWORD)
+
+    def recorded(self, recording: str, play: str) -> viewers.Target:
+        """What a viewer of a recording asks for. play: the headers of his PLAY."""
+        url = f"rtsp://127.0.0.1:{self.rtsp}/recordings/{recording}"
+        return viewers.Target(url, USER, PASSWORD, play=f"Require: onvif-replay\r\n{play}")
 
     def metrics(self) -> dict[str, float]:
         """/metrics: the name without its prefix -> the value; of one with labels the sum."""
@@ -53,9 +58,9 @@ def configuration(folder: Path, cameras: Mapping[str, str], *, settings: str = "
 
 
 @contextlib.contextmanager
-def serve(path: Path) -> Iterator[Service]:
-    """Runs the service of that configuration until the block ends; it stops in order."""
+def serve(path: Path, command: Sequence[str | Path] = (measure.python(), "-m", "bridge.cli")) -> Iterator[Service]:
+    """Runs the service of that configuration until the block ends; it stops in order. command: what stands for `onb`"""
     rtsp, http = (int(re.findall(rf"(?m)^{door} = (\d+)$", path.read_text())[0]) for door in ("rtsp", "http"))
-    command: list[str | Path] = [measure.python(), "-m", "bridge.cli", "serve", "--config", path]
-    with measure.process([*command, "--log-level", "warning"], ready="ready ") as (pid, _):
+    arguments = ("serve", "--config", path, "--log-level", "warning")
+    with measure.process([*command, *arguments], ready="ready ") as (pid, _):
         yield Service(pid, rtsp, http)

@@ -22,11 +22,16 @@ PLAYERS_RECEIVE_BYTES = 384 * 1024
 
 @dataclass(frozen=True)
 class Target:
-    """What is watched. url: rtsp://…, or floor://127.0.0.1:PORT for the floor's own one-line protocol."""
+    """What is watched.
+
+    url:  rtsp://…, or floor://127.0.0.1:PORT for the floor's own one-line protocol
+    play: headers of PLAY, each with its line end
+    """
 
     url: str
     user: str = ""
     password: str = ""
+    play: str = "Range: npt=0.000-\r\n"
 
 
 class Sink:
@@ -84,7 +89,7 @@ def open_many(
         if target.url.startswith("floor:"):
             _open_floor(target, transport, into, receive_bytes)
         else:
-            _Session(target, transport, receive_bytes).hand_over(into)
+            Session(target, transport, receive_bytes).hand_over(into)
 
 
 def _receiving_pair(receive_bytes: int) -> list[socket.socket]:
@@ -111,14 +116,14 @@ def _open_floor(target: Target, transport: str, into: Sink, receive_bytes: int) 
     into.take(b"u", b"u %d\n" % pair[0].getsockname()[1], b"", [connection, *pair])
 
 
-class _Session:
+class Session:
     """One viewer's way to a PLAY that is ready to be sent."""
 
-    def __init__(self, target: Target, transport: str, receive_bytes: int) -> None:
+    def __init__(self, target: Target, transport: str, receive_bytes: int = RECEIVE_BYTES) -> None:
         self._target = target
         parts = urlsplit(target.url)
-        self._connection = socket.create_connection((parts.hostname, parts.port or 554), timeout=20)
-        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection = socket.create_connection((parts.hostname, parts.port or 554), timeout=20)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._cseq, self._challenge = 0, {}
         self._pair: list[socket.socket] = []
         head, body = self._ask("DESCRIBE", target.url, "Accept: application/sdp\r\n")
@@ -148,28 +153,33 @@ class _Session:
         if self._pair:
             ports = re.search(r"server_port=(\d+)-(\d+)", head)
             if ports:
-                host = self._connection.getpeername()[0]
+                host = self.connection.getpeername()[0]
                 self._pair[1].connect((host, int(ports[2])))
 
     def hand_over(self, into: Sink) -> None:
-        play = self._request("PLAY", self._url, f"Session: {self._session}\r\nRange: npt=0.000-\r\n")
+        """The sink sends PLAY and takes what comes."""
+        play = self.play(self._target.play)
         report = struct.pack(">BBHI", 0x80, 201, 1, 0x5EED)  # a receiver report without blocks keeps the session alive
         framed = report if self._pair else b"$\1" + struct.pack(">H", len(report)) + report
-        self._connection.settimeout(None)
-        into.take(b"u" if self._pair else b"t", play, framed, [self._connection, *self._pair])
+        self.connection.settimeout(None)
+        into.take(b"u" if self._pair else b"t", play, framed, [self.connection, *self._pair])
+
+    def play(self, headers: str) -> bytes:
+        """A PLAY with these headers, to be sent."""
+        return self._request("PLAY", self._url, f"Session: {self._session}\r\n{headers}")
 
     def _ask(self, method: str, url: str, headers: str) -> tuple[str, str]:
-        self._connection.sendall(self._request(method, url, headers))
+        self.connection.sendall(self._request(method, url, headers))
         data = b""
         while b"\r\n\r\n" not in data:
-            got = self._connection.recv(65536)
+            got = self.connection.recv(65536)
             if not got:
                 raise RuntimeError(f"{method} {url}: connection closed")
             data += got
         head, _, body = data.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: *(\d+)", head)
         while len(body) < (int(length[1]) if length else 0):
-            body += self._connection.recv(65536)
+            body += self.connection.recv(65536)
         return head.decode(), body.decode()
 
     def _request(self, method: str, url: str, headers: str) -> bytes:

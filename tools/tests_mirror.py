@@ -19,6 +19,8 @@ TESTED_ELSEWHERE = {
     "bridge/recorder/settings.py": "values without behaviour: tests/recorder/test_recorder.py",
     "bridge/services/rtsp/connection.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/live.py": "driven by tests/services/rtsp/test_server.py",
+    "bridge/services/rtsp/replay_viewer.py": "driven by tests/services/rtsp/test_recorded.py",
+    "bridge/services/rtsp/served.py": "Protocols and what both viewers share: tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/viewer.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/system/audit.py": "a Protocol alone: tests/system/test_audit_log.py tests what keeps it",
     "bridge/store/backend.py": "driven by tests/store/test_database.py",
@@ -35,6 +37,7 @@ TESTS_OF_MORE = {
     "tests/dialogue/test_rtsp_client_and_server.py": "the two joined in memory",
     "tests/fuzz/": "targets and their runner; a target may cross several files",
     "tests/interop/": "the whole service against foreign clients",
+    "tests/recorder/test_replay_to_packets.py": "from footage through `recorder/replay` and `media/replay_sender`",
     "tests/recorder/test_whole_way.py": "from the hub through the files to the reader",
     "tests/wire/mp4/test_ffmpeg.py": "whole files, opened by FFmpeg",
 }

@@ -10,6 +10,7 @@ from bridge.recorder.retention import Kept
 from bridge.recorder.settings import StorageNumbers
 from bridge.services.metrics.collector import Kind, Sample
 from bridge.services.metrics.watchdog import Watchdog
+from bridge.services.onvif.search import Search
 from bridge.services.rtsp.server import RtspServer
 from bridge.services.transcode.pool import WorkerPool
 from bridge.system.audit_log import AuditLog
@@ -95,6 +96,7 @@ def of_rtsp(server: RtspServer) -> Source:
             ("rtsp_connections", "Connections now", statistics.connections),
             ("rtsp_sessions", "Sessions now", statistics.sessions),
             ("rtsp_viewers", "Viewers that media are sent to now", statistics.viewers),
+            ("rtsp_replays", "Sessions of recordings now", statistics.replays),
         ):
             yield Sample(name, text, value)
         for name, text, value in (
@@ -111,6 +113,17 @@ def of_rtsp(server: RtspServer) -> Source:
             ("rtsp_protocol_errors", "Connections closed for what they sent", statistics.protocol_errors),
         ):
             yield Sample(name, text, value, kind=Kind.COUNTER)
+
+    return read
+
+
+def of_searches(search: Search) -> Source:
+    """ONVIF clients' searches of what was recorded."""
+
+    def read() -> Iterator[Sample]:
+        yield Sample("onvif_searches", "Searches open now", search.open)
+        pushed_out = "Searches that gave way to newer ones of their users"
+        yield Sample("onvif_searches_pushed_out", pushed_out, search.pushed_out, kind=Kind.COUNTER)
 
     return read
 

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from bridge import __version__
+from bridge.app.recording import Recording
 from bridge.app.store import Store
 from bridge.base.time import NS_PER_S, Clock
 from bridge.dialogue.digest import DigestAuthenticator
@@ -19,8 +20,10 @@ from bridge.services.onvif.host import Host, HostFacts
 from bridge.services.onvif.login import Login
 from bridge.services.onvif.policy import read_policies
 from bridge.services.onvif.profiles import Profiles
+from bridge.services.onvif.recorded import InPool, Recorded
 from bridge.services.onvif.schemas import SERVICES, loader, schema_folder
-from bridge.services.onvif.served import SERVED, serve
+from bridge.services.onvif.search import Search
+from bridge.services.onvif.served import SERVED, Past, serve
 from bridge.services.onvif.server import OnvifServer
 from bridge.services.onvif.service import OnvifService
 from bridge.services.onvif.slices import Slices
@@ -46,15 +49,21 @@ class OnvifDoor:
         service: OnvifService,
         ports: Ports,
         warming: Warming,
+        search: Search,
         discovery: DiscoveryResponder | None,
     ) -> None:
         self._server, self._service, self._ports = server, service, ports
-        self._warming, self._discovery = warming, discovery
+        self._warming, self._search, self._discovery = warming, search, discovery
 
     @property
     def server(self) -> OnvifServer:
         """For its counters."""
         return self._server
+
+    @property
+    def search(self) -> Search:
+        """For its counters."""
+        return self._search
 
     @property
     def factory(self) -> Any:
@@ -73,13 +82,15 @@ class OnvifDoor:
         self._ports.http, self._ports.rtsp = config.ports.onvif, config.ports.rtsp
         self._service.forget_answers()
 
-    def forget_answers(self) -> None:
-        """Something that static answers tell has changed."""
+    def rights_changed(self) -> None:
+        """What was made under the old ones is not handed out any more."""
         self._service.forget_answers()
+        self._search.forget()
 
     async def stop(self) -> None:
         """Says Bye, hangs up."""
         self._warming.stop()
+        self._search.close()
         if self._discovery is not None:
             await self._discovery.stop()
         self._server.hang_up()
@@ -94,7 +105,9 @@ def build_onvif(
     gatekeeper: Gatekeeper,
     digest: DigestAuthenticator,
     lockout: Lockout,
+    recording: Recording,
     still: Callable[[str], Awaitable[bytes | None]],
+    in_pool: InPool,
 ) -> OnvifDoor:
     """Compiles the schemas (about half a second) and wires the services."""
     host = Host()
@@ -116,9 +129,12 @@ def build_onvif(
     ports = Ports(config.ports.onvif, 0, config.ports.rtsp)
     slices = Slices(clock, lambda call: reactor.callLater(0, call))
     profiles = Profiles(catalogue, gatekeeper, slices)
+    recorded = Recorded(recording.library, catalogue, gatekeeper, slices, in_pool, clock)
+    past = Past(recorded, recording.state_of, recording.retention_of, clock, reactor.callLater, secrets.token_bytes)
     served = serve(
         profiles,
         slices,
+        past,
         identity,
         ports,
         scopes,
@@ -147,7 +163,7 @@ def build_onvif(
         addresses = _addresses(config.bind_of("discovery"), facts)
         discovery = DiscoveryResponder(reactor, clock, device, addresses, xaddr, secrets.randbelow)
     warming = Warming(reactor, clock, profiles, served.keepers)
-    return OnvifDoor(server, service, ports, warming, discovery)
+    return OnvifDoor(server, service, ports, warming, served.search, discovery)
 
 
 def _public(config: Config) -> PublicAddress:

@@ -17,10 +17,11 @@ from bridge.recorder.disk import StorageDisk
 from bridge.recorder.gate import Mode
 from bridge.recorder.keeper import Keeper
 from bridge.recorder.lending import live_runs
+from bridge.recorder.library import Library
 from bridge.recorder.listing import describe, list_recordings
 from bridge.recorder.recorder import Recorder
 from bridge.recorder.retention import RetentionRule, StorageLimits
-from bridge.recorder.settings import RecorderSettings, RecordingSettings, StorageSettings
+from bridge.recorder.settings import RecorderSettings, RecordingSettings, RecordingState, StorageSettings
 from bridge.store.chain import KeySigner
 from bridge.store.index import MediaIndex
 from bridge.store.rows import RunRow
@@ -34,7 +35,10 @@ STOP_WITHIN_S = 3
 
 
 class Recording:
-    """The recorder of this process, from `start` to `stop`. `recorder` is None while the index cannot be used."""
+    """The recorder of this process, from `start` to `stop`, and the library of what was recorded.
+
+    Both are None while the index cannot be used.
+    """
 
     def __init__(self, reactor: Any, clock: Clock, store: Store, catalogue: Catalogue) -> None:
         self._reactor = reactor
@@ -43,9 +47,12 @@ class Recording:
         self._ticks: LoopingCall | None = None
         self._clock = clock
         self._index = store.index
+        self._retention_ns: dict[str, int | None] = {}
         self.recorder: Recorder | None = None
+        self.library: Library | None = None
         if store.index is not None:
             self.recorder = self._build(store.index)
+            self.library = Library(store.index, self.recorder.live)
 
     def _build(self, index: MediaIndex) -> Recorder:
         identity = self._store.identity
@@ -71,6 +78,7 @@ class Recording:
 
     def apply(self, config: Config, cameras: Sequence[CameraConfig]) -> None:
         """What is recorded becomes what the configuration says; the catalogue has these cameras already."""
+        self._retention_ns = {camera.id: camera.retention_ns for camera in cameras}
         recorder = self.recorder
         if recorder is None:
             return
@@ -97,6 +105,14 @@ class Recording:
         if self.recorder is None:
             return {}
         return {(one.camera, one.stream): (one.state.value, one.reason) for one in self.recorder.recordings}
+
+    def state_of(self, camera: str, stream: str) -> RecordingState | None:
+        """How that stream's recording is; None: it has none."""
+        return self.recorder.state(camera, stream) if self.recorder else None
+
+    def retention_of(self, camera: str) -> int | None:
+        """For how many nanoseconds its footage is kept; None: as long as there is room."""
+        return self._retention_ns.get(camera)
 
     def list(self) -> list[dict[str, object]]:
         """As `onb recordings list --json` prints them. Blocks for the database: not on the reactor."""

@@ -24,6 +24,7 @@ from bridge.services.control.server import ControlServer
 from bridge.services.ingest.source import StreamSettings
 from bridge.services.metrics.collector import MetricsPage
 from bridge.services.metrics.watchdog import Watchdog
+from bridge.services.rtsp.recorded import RecordedStreams
 from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
 from bridge.services.transcode.pool import WorkerPool
 from bridge.services.transcode.snapshot import Snapshots
@@ -65,12 +66,23 @@ class Service:
         self._digest = DigestAuthenticator(REALM, store.identity.nonce_key)
         self._fleet = Fleet(reactor, clock, self._catalogue, self._make_hub)
         self._recording = Recording(reactor, clock, store, self._catalogue)
+        self._library = self._recording.library
         self._pool = WorkerPool(reactor)
         self._snapshots = Snapshots(self._pool)
         self._watchdog = Watchdog(reactor, clock)
         self._rtsp = self._build_rtsp(limits)
         self._onvif: OnvifDoor = build_onvif(
-            reactor, clock, config, store, self._catalogue, self._gatekeeper, self._digest, self._lockout, self._still
+            reactor,
+            clock,
+            config,
+            store,
+            self._catalogue,
+            self._gatekeeper,
+            self._digest,
+            self._lockout,
+            self._recording,
+            self._still,
+            self._in_thread,
         )
         self._web = self._build_web()
         self._control = ControlServer(reactor, config.data, self._control_answers())
@@ -201,7 +213,7 @@ class Service:
 
     def _rights_changed(self) -> None:
         self._rtsp.recheck()
-        self._onvif.forget_answers()
+        self._onvif.rights_changed()
 
     def _control_answers(self) -> Mapping[str, Callable[[], dict[str, object] | Deferred[dict[str, object]]]]:
         return {
@@ -231,6 +243,19 @@ class Service:
     def _build_rtsp(self, limits: Limits) -> RtspServer:
         users = self._store.users
         accounts = Accounts(users.principal, users.secret_of, self._lockout)
+        packet_bytes = self._config.rtsp.packet_bytes
+        recorded = None
+        if self._library is not None:
+            recorded = RecordedStreams(
+                self._reactor,
+                self._clock,
+                self._catalogue,
+                self._gatekeeper,
+                self._library,
+                self._in_thread,
+                secrets.token_bytes,
+                packet_bytes,
+            )
         return RtspServer(
             self._reactor,
             self._clock,
@@ -243,10 +268,12 @@ class Service:
             limits=RtspLimits(
                 connections=limits.rtsp_connections,
                 connections_per_address=limits.rtsp_connections_per_address,
+                replays=limits.rtsp_replays,
                 session_timeout_s=limits.rtsp_session_timeout_ns // NS_PER_S,
                 request_timeout_s=limits.request_timeout_ns // NS_PER_S,
-                packet_bytes=self._config.rtsp.packet_bytes,
+                packet_bytes=packet_bytes,
             ),
+            recorded=recorded,
         )
 
     def _build_web(self) -> WebServer:
@@ -257,6 +284,7 @@ class Service:
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
                 numbers.of_recording(self._recording),
+                numbers.of_searches(self._onvif.search),
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )

@@ -1,11 +1,13 @@
 """Conversations without sockets: values in, values out, `now` and random bytes as arguments.
 
 rtsp_client, rtsp_offer      our side of a conversation with a camera
-rtsp_server, rtsp_session, rtsp_transport, rtsp_presentation, rtsp_login
+rtsp_server, rtsp_session, rtsp_transport, rtsp_presentation, rtsp_login, rtsp_refused,
+rtsp_replay
                              our side of a conversation with a viewer
 rtsp_states                  both state machines, as tables
 rtp_receiver, rtp_statistics order, loss and reports of one RTP track
 digest, wsse                 log-in: HTTP and RTSP Digest, UsernameToken
+searches                     ONVIF's search sessions: pages, patience, who may have how many
 discovery                    what a discoverable device says to whom
 backoff                      how long to wait before the next try
 """

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from bridge.base.time import MonotonicNs
 from bridge.dialogue.digest import MIN_RANDOM_BYTES, DigestAuthenticator, Outcome, Verdict
 from bridge.dialogue.rtsp_presentation import Target, read_target
+from bridge.dialogue.rtsp_refused import RefusedError
+from bridge.dialogue.rtsp_server_events import Event, LoggedIn, LoginFailed
+from bridge.wire.rtsp.message import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,47 @@ class Login:
         if verdict.ok and not fits(verdict.uri, target):
             return Verdict(Outcome.STALE, verdict.user, verdict.uri)
         return verdict
+
+
+class Visitor:
+    """Who speaks on one connection. login: None: everybody may come, as the user ""."""
+
+    def __init__(self, login: Login | None, peer_host: str) -> None:
+        self._login = login
+        self._peer_host = peer_host
+        self._proven: str | None = None
+
+    def user_of(
+        self, request: Request, target: Target, *, trusted: str | None, free: bool, now: MonotonicNs
+    ) -> tuple[str | None, list[Event]]:
+        """The proven user, and what the shell is to know; None for a request that is free.
+
+        trusted: the user who needs no credentials here, as the session that is spoken of is his
+        Raises RefusedError with the challenge, and what the shell is to know in it.
+        """
+        login = self._login
+        if login is None:
+            return "", []
+        credentials = request.headers.get("Authorization")
+        if credentials is None:
+            if trusted is not None:
+                return trusted, []
+            if free:
+                return None, []
+            raise RefusedError(401, *login.challenges(now))
+        verdict = login.check(credentials, request.method, target, self._peer_host, now)
+        if verdict.ok:
+            new = verdict.user != self._proven
+            self._proven = verdict.user
+            return verdict.user, [LoggedIn(verdict.user)] if new else []
+        if verdict.outcome is Outcome.MALFORMED:
+            raise RefusedError(400)
+        stale = verdict.outcome is Outcome.STALE
+        if stale and trusted == verdict.user:
+            return trusted, []
+        raise RefusedError(
+            401, *login.challenges(now, stale=stale), events=() if stale else (LoginFailed(verdict.user),)
+        )
 
 
 def fits(hashed_uri: str, target: Target) -> bool:

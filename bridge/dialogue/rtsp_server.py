@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.base.time import NS_PER_S, MonotonicNs
-from bridge.dialogue.digest import Outcome
-from bridge.dialogue.rtsp_login import Login
+from bridge.dialogue.rtsp_login import Login, Visitor
 from bridge.dialogue.rtsp_presentation import OfferedTrack, Presentation, Target, control_of, describe, read_target
+from bridge.dialogue.rtsp_refused import RefusedError
+from bridge.dialogue.rtsp_replay import read_pause_point, read_wish
 from bridge.dialogue.rtsp_server_events import (
     Close,
     Event,
-    LoggedIn,
-    LoginFailed,
     NotFound,
     Paused,
+    PauseWanted,
     PlayRequested,
     PlayStarted,
     PortsWanted,
@@ -72,15 +72,6 @@ class ServerSide:
     request_ns: int = 10 * NS_PER_S
 
 
-class _RefusedError(Exception):
-    """Ends the work on a request with a reply other than 200."""
-
-    def __init__(self, status: int, *headers: tuple[str, str]) -> None:
-        super().__init__(status)
-        self.status = status
-        self.headers = headers
-
-
 @dataclass(slots=True)
 class _Exchange:
     """A request on its way to its reply, and what was found out about it so far.
@@ -111,7 +102,7 @@ class Connection:
         self._side = side
         self._sessions = side.sessions
         self._root = f"rtsp://{f'[{local_host}]' if ':' in local_host else local_host}:{local_port}"
-        self._logged_in: str | None = None
+        self._visitor = Visitor(side.login, peer_host)
         self._described_path = ""
         self._pending: deque[Request | RemoteProtocolError] = deque()
         self._waiting: _Exchange | None = None
@@ -291,8 +282,9 @@ class Connection:
                     self._parameter(exchange)
                 case _:
                     self._find(exchange)
-                    raise _RefusedError(405, ("Allow", ", ".join(PUBLIC)))
-        except _RefusedError as refused:
+                    raise RefusedError(405, ("Allow", ", ".join(PUBLIC)))
+        except RefusedError as refused:
+            self._events += refused.events
             self._reply(exchange, refused.status, *refused.headers)
         except RemoteProtocolError as error:
             self._reply(exchange, error.status or 400)
@@ -301,16 +293,16 @@ class Connection:
     def _check_form(request: Request) -> None:
         cseq = request.headers.get("CSeq") or ""
         if not (cseq.isascii() and cseq.isdigit()):
-            raise _RefusedError(400)
+            raise RefusedError(400)
         if request.method not in PUBLIC and request.method not in NOT_FOR_US:
-            raise _RefusedError(501, ("Public", ", ".join(PUBLIC)))
+            raise RefusedError(501, ("Public", ", ".join(PUBLIC)))
 
     def _check_required(self, request: Request) -> None:
         for header in ("Require", "Proxy-Require"):
             tags = [tag.strip() for line in request.headers.all(header) for tag in line.split(",")]
             unknown = [tag for tag in tags if tag and tag not in self._side.features]
             if unknown:
-                raise _RefusedError(551, ("Unsupported", ", ".join(unknown)))
+                raise RefusedError(551, ("Unsupported", ", ".join(unknown)))
 
     def _identify(self, exchange: _Exchange, now: MonotonicNs) -> None:
         """Who asks, and for which session. Any request of a session is a sign of life (ONVIF Streaming 5.2.2.3)."""
@@ -321,44 +313,21 @@ class Connection:
         keepalive = request.method in KEEPALIVES
         # UniFi Protect and others send no credentials once they have a session, and keepalives without its right id.
         trusted = own or (mine[-1] if mine and keepalive else None)
-        exchange.user = self._user_of(exchange, trusted, free=request.method == "OPTIONS" and not named, now=now)
+        free = request.method == "OPTIONS" and not named
+        exchange.user, events = self._visitor.user_of(
+            request, exchange.target, trusted=trusted.user if trusted else None, free=free, now=now
+        )
+        self._events += events
         session = own
         if own is None and named:
             session = self._take_over(named, exchange.user)
             if session is None and not (keepalive and mine):
-                raise _RefusedError(454)
+                raise RefusedError(454)
         elif own is None and mine and request.method in ("PLAY", "PAUSE", "TEARDOWN"):
-            raise _RefusedError(454)
+            raise RefusedError(454)
         exchange.session = session
         for touched in [session] if session else mine if keepalive else []:
             self._sessions.touch(touched, now)
-
-    def _user_of(self, exchange: _Exchange, trusted: Session | None, *, free: bool, now: MonotonicNs) -> str | None:
-        """The proven user; None for a request that is free. Raises _RefusedError with the challenge."""
-        login = self._side.login
-        if login is None:
-            return ""
-        credentials = exchange.request.headers.get("Authorization")
-        if credentials is None:
-            if trusted:
-                return trusted.user
-            if free:
-                return None
-            raise _RefusedError(401, *login.challenges(now))
-        verdict = login.check(credentials, exchange.request.method, exchange.target, self.peer_host, now)
-        if verdict.ok:
-            if verdict.user != self._logged_in:
-                self._logged_in = verdict.user
-                self._events.append(LoggedIn(verdict.user))
-            return verdict.user
-        if verdict.outcome is Outcome.MALFORMED:
-            raise _RefusedError(400)
-        stale = verdict.outcome is Outcome.STALE
-        if stale and trusted and trusted.user == verdict.user:
-            return trusted.user
-        if not stale:
-            self._events.append(LoginFailed(verdict.user))
-        raise _RefusedError(401, *login.challenges(now, stale=stale))
 
     def _take_over(self, named: str, user: str | None) -> Session | None:
         """The session of that id from another connection, if it may be continued on this one."""
@@ -374,7 +343,7 @@ class Connection:
         if presentation is None:
             if exchange.request.method in ("DESCRIBE", "SETUP"):
                 self._events.append(NotFound(exchange.user or "", exchange.target.path))
-            raise _RefusedError(404)
+            raise RefusedError(404)
         return presentation
 
     def _tracks(self, exchange: _Exchange, presentation: Presentation) -> Sequence[OfferedTrack] | None:
@@ -383,7 +352,7 @@ class Connection:
         if tracks:
             return tracks
         if not exchange.patient:
-            raise _RefusedError(503, ("Retry-After", "5"))
+            raise RefusedError(503, ("Retry-After", "5"))
         self._wait(exchange, TracksWanted(presentation))
         return None
 
@@ -392,7 +361,7 @@ class Connection:
     def _describe(self, exchange: _Exchange) -> None:
         accept = ",".join(exchange.request.headers.all("Accept")).lower()
         if accept and not any(kind in accept for kind in ("application/sdp", "application/*", "*/*")):
-            raise _RefusedError(406)
+            raise RefusedError(406)
         presentation = self._find(exchange)
         tracks = self._tracks(exchange, presentation)
         if tracks is None:
@@ -411,17 +380,17 @@ class Connection:
         presentation = self._find(exchange)
         session = exchange.session
         if session and session.presentation.path != presentation.path:
-            raise _RefusedError(459)
+            raise RefusedError(459)
         if session:
             self._check_state(session, "SETUP")
         tracks = self._tracks(exchange, presentation)
         if tracks is None:
             return
         if exchange.target.track is None and len(tracks) > 1:
-            raise _RefusedError(459)
+            raise RefusedError(459)
         offered = next((each for each in tracks if exchange.target.track in (None, each.track)), None)
         if offered is None:
-            raise _RefusedError(404)
+            raise RefusedError(404)
         route = choose_route(
             parse_transports(",".join(exchange.request.headers.all("Transport"))),
             peer_host=self.peer_host,
@@ -444,7 +413,7 @@ class Connection:
         room = len(self.sessions()) < self._side.sessions_per_connection
         session = self._sessions.make(exchange.user or "", presentation, now) if room else None
         if session is None:
-            raise _RefusedError(453)
+            raise RefusedError(453)
         exchange.session, exchange.fresh = session, True
         return session
 
@@ -480,16 +449,21 @@ class Connection:
         try:
             range_ = Range.parse(text) if text is not None else None
         except RemoteProtocolError:
-            raise _RefusedError(457) from None
+            raise RefusedError(457) from None
         if session.presentation.live and range_ is not None and range_.unit is not RangeUnit.NPT:
-            raise _RefusedError(457)
+            raise RefusedError(457)
         playing = session.state is State.PLAYING
-        self._wait(exchange, PlayRequested(session, exchange.request, range_, playing))
+        wish = None if session.presentation.live else read_wish(exchange.request, range_)
+        self._wait(exchange, PlayRequested(session, exchange.request, range_, playing, wish))
 
     def _pause(self, exchange: _Exchange) -> None:
         session = self._session_for(exchange)
-        session.state = SERVER[session.state, "PAUSE"]
-        self._events.append(Paused(session))
+        at_ns = None if session.presentation.live else read_pause_point(exchange.request)
+        if at_ns is None or session.state is not State.PLAYING:
+            session.state = SERVER[session.state, "PAUSE"]
+            self._events.append(Paused(session))
+        else:
+            self._events.append(PauseWanted(session, at_ns))
         self._reply(exchange, 200)
 
     def _teardown(self, exchange: _Exchange) -> None:
@@ -511,31 +485,31 @@ class Connection:
         kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if request.body.strip():
             if request.method == "GET_PARAMETER":
-                raise _RefusedError(451 if kind in ("", "text/parameters") else 415)
+                raise RefusedError(451 if kind in ("", "text/parameters") else 415)
             # SET_PARAMETER is kept alive by recorders with bodies of their own making; only a true setting is refused.
             if kind == "text/parameters" and b":" in request.body:
-                raise _RefusedError(451)
+                raise RefusedError(451)
         self._reply(exchange, 200)
 
     def _session_for(self, exchange: _Exchange) -> Session:
         """The session of a request that must have one, in a state and with a URL that suit it."""
         session, method = exchange.session, exchange.request.method
         if session is None:
-            raise _RefusedError(455, ("Allow", ", ".join(allowed(State.INIT))))
+            raise RefusedError(455, ("Allow", ", ".join(allowed(State.INIT))))
         self._check_state(session, method)
         if self._find(exchange).path != session.presentation.path:
-            raise _RefusedError(404)
+            raise RefusedError(404)
         track = exchange.target.track
         if track is not None and track not in session.legs:
-            raise _RefusedError(404)
+            raise RefusedError(404)
         if track is not None and len(session.legs) > 1 and method != "TEARDOWN":
-            raise _RefusedError(460)
+            raise RefusedError(460)
         return session
 
     @staticmethod
     def _check_state(session: Session, method: str) -> None:
         if (session.state, method) not in SERVER:
-            raise _RefusedError(455, ("Allow", ", ".join(allowed(session.state))))
+            raise RefusedError(455, ("Allow", ", ".join(allowed(session.state))))
 
     # Small things
 

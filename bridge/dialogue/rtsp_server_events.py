@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bridge.dialogue.rtsp_presentation import Presentation
+from bridge.dialogue.rtsp_replay import ReplayWish
 from bridge.dialogue.rtsp_session import Route, Session
 from bridge.wire.rtsp.headers import Range
 from bridge.wire.rtsp.message import Request
@@ -17,7 +18,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class TracksWanted:
-    """A request waits until the tracks of `presentation` are known. Answer: `Connection.resume`."""
+    """A request waits until the tracks of `presentation` are known. Answer: `Connection.resume`, or `refuse`."""
 
     presentation: Presentation
 
@@ -41,12 +42,14 @@ class PlayRequested:
 
     range_:  the client's Range; None when it sent none
     playing: the session plays already: for live only the present position is asked for
+    replay:  of recorded media: what is asked; None for live
     """
 
     session: Session
     request: Request
     range_: Range | None
     playing: bool
+    replay: ReplayWish | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,14 @@ class Paused:
     """Stop sending; the reply follows."""
 
     session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class PauseWanted:
+    """Of recorded media: stop sending when play reaches `at_ns` (UTC), and tell it by `Session.reach_pause`."""
+
+    session: Session
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,7 @@ Event = (
     | PlayRequested
     | PlayStarted
     | Paused
+    | PauseWanted
     | TrackEnded
     | SessionEnded
     | LoginFailed

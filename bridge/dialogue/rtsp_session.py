@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from bridge.base.time import NS_PER_S, MonotonicNs
 from bridge.dialogue.rtsp_presentation import Presentation
-from bridge.dialogue.rtsp_states import State
+from bridge.dialogue.rtsp_states import SERVER, State
 
 SESSION_TIMEOUT_S = 60
 MAX_SESSIONS = 1_000
+MAX_REPLAYS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,15 @@ class Session:
         """Whether its media travel inside an RTSP connection."""
         return self.connection is not None
 
+    def reach_pause(self) -> None:
+        """Play has come to the instant that a PAUSE named."""
+        self.state = SERVER[self.state, "PAUSE"]
+
 
 class Sessions:
     """All sessions of one server, at most `max_sessions`: when it is full, no new one is made (453).
 
-    `made` counts all that ever were.
+    Of recorded media at most `max_replays`: each reads the disks for itself. `made` counts all that ever were.
     """
 
     def __init__(
@@ -91,9 +96,11 @@ class Sessions:
         *,
         timeout_s: int = SESSION_TIMEOUT_S,
         max_sessions: int = MAX_SESSIONS,
+        max_replays: int = MAX_REPLAYS,
     ) -> None:
         self.timeout_s = timeout_s
         self.max_sessions = max_sessions
+        self.max_replays = max_replays
         self.made = 0
         self._random_bytes = random_bytes
         self._sessions: dict[str, Session] = {}
@@ -104,6 +111,11 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(tuple(self._sessions.values()))
 
+    @property
+    def replays(self) -> int:
+        """How many are of recorded media."""
+        return sum(not session.presentation.live for session in self._sessions.values())
+
     def get(self, session_id: str) -> Session | None:
         """The session of that id."""
         return self._sessions.get(session_id)
@@ -111,6 +123,8 @@ class Sessions:
     def make(self, user: str, presentation: Presentation, now: MonotonicNs) -> Session | None:
         """A new session in the state INIT; None when there is no room."""
         if len(self._sessions) >= self.max_sessions:
+            return None
+        if not presentation.live and self.replays >= self.max_replays:
             return None
         # RFC 2326 3.4: chosen at random, at least eight octets. 64 bits: whoever holds one could end it.
         session_id = self._random_bytes(8).hex().upper()

@@ -14,5 +14,8 @@ rtp_stream    one per hub: RTP shared by all viewers; `play` -> `Playback`
   fanout        one send per access unit and viewer
   outbox        what waits on one connection, and what a slow viewer loses
   rtp_reports   sender reports and BYE
+replay_sender one per session that plays a recording: what is sent when
+  replay_line   when recorded units are shown
+  replay_track  numbering, packets with the replay extension, RTP times
 routes        where packets go; the sockets below are in `services/rtsp`
 """

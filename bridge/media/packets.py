@@ -13,6 +13,7 @@ INTERLEAVED_BYTES = 4
 _MARKER = 0x80
 _DOLLAR = 0x24
 _VERSION = 0x80
+_EXTENSION = 0x10
 
 _HEAD = struct.Struct("!BBHBBHII")
 _LENGTH = struct.Struct("!H")
@@ -37,7 +38,7 @@ class PacketizedUnit:
     rtp_time:     of all packets, 32 bits
     media_time:   of the access unit on the hub's time line
     packets:      how many
-    octets:       of payload, as sender reports count them
+    octets:       of payload, as sender reports count them: without headers and their extensions
     key:          decoding may start here
     interleaved:  for channel 0
     """
@@ -63,13 +64,14 @@ class PacketizedUnit:
         media_time: int,
         packets: int,
         key: bool,
+        extension_bytes: int = 0,
     ) -> None:
         self.interleaved = interleaved
         self.sequence = sequence
         self.rtp_time = rtp_time
         self.media_time = media_time
         self.packets = packets
-        self.octets = len(interleaved) - packets * (INTERLEAVED_BYTES + HEADER_BYTES)
+        self.octets = len(interleaved) - packets * (INTERLEAVED_BYTES + HEADER_BYTES) - extension_bytes
         self.key = key
         self._channels: dict[int, bytes] = {}
         self._runs: tuple[Run, ...] | None = None
@@ -85,12 +87,27 @@ class PacketizedUnit:
         marks: bool,
         media_time: int,
         key: bool,
+        extension: bytes = b"",
     ) -> "PacketizedUnit":
-        """payloads: at least one; marks: the last packet carries the marker."""
+        """
+        payloads:  at least one
+        marks:     the last packet carries the marker
+        extension: header extension of the first packet, whole: with its profile and length
+        """
         pack = _HEAD.pack
         pieces: list[bytes] = []
         last = len(payloads) - 1
-        for index, payload in enumerate(payloads):
+        first = 0
+        if extension:
+            kind = payload_type | _MARKER if marks and last == 0 else payload_type
+            size = len(payloads[0]) + HEADER_BYTES + len(extension)
+            pieces += (
+                pack(_DOLLAR, 0, size, _VERSION | _EXTENSION, kind, sequence & 0xFFFF, rtp_time, ssrc),
+                extension,
+                payloads[0],
+            )
+            first = 1
+        for index, payload in enumerate(payloads[first:], first):
             kind = payload_type | _MARKER if marks and index == last else payload_type
             pieces.append(
                 pack(
@@ -112,6 +129,7 @@ class PacketizedUnit:
             media_time=media_time,
             packets=len(payloads),
             key=key,
+            extension_bytes=len(extension),
         )
 
     def spans(self) -> Iterator[tuple[int, int]]:
@@ -170,4 +188,5 @@ class PacketizedUnit:
             media_time=self.media_time,
             packets=self.packets,
             key=self.key,
+            extension_bytes=len(changed) - self.packets * (INTERLEAVED_BYTES + HEADER_BYTES) - self.octets,
         )

@@ -51,6 +51,9 @@ class MediaWriter(Protocol):
     def detach(self, on_blocked: Callable[[], object]) -> None:
         """No more calls."""
 
+    def when_clear(self, call: Callable[[], object]) -> None:
+        """`call` is called once, when nothing waits any more; never if the connection ends before."""
+
 
 class DatagramSender(Protocol):
     """A pair of UDP ports of ours."""

@@ -15,7 +15,7 @@ from bridge.media.hub import Hub
 from bridge.media.playback import Leg, Playback, PlaybackState, PlaybackStatistics, StartPoint, flow_for
 from bridge.media.routes import Route
 from bridge.media.rtp_reports import FIRST_REPORT_NS, REPORT_GRID_NS, REPORT_PERIOD_NS, goodbye, sender_report
-from bridge.media.rtp_track import RtpTrack
+from bridge.media.rtp_track import RtpTrack, same_format
 from bridge.wire.payload import static_payload_type
 
 __all__ = ["Playback", "PlaybackStatistics", "RtpStream", "StartPoint"]
@@ -88,7 +88,7 @@ class RtpStream:
         ended: list[Playback] = []
         for index, track in enumerate(tracks):
             watched = before[index] if index < len(before) else None
-            if watched is not None and _same_format(watched.rtp.track, track):
+            if watched is not None and same_format(watched.rtp.track, track):
                 watched.rtp.track = track
             else:
                 if watched is not None:
@@ -261,13 +261,3 @@ class RtpStream:
             playback.stop(now)
             if playback.on_end is not None:
                 playback.on_end("the stream was closed")
-
-
-def _same_format(one: Track, other: Track) -> bool:
-    """Whether what a viewer learnt from the SDP still holds; parameter sets come in band."""
-    return (one.codec, one.clock_rate, one.channels, one.config) == (
-        other.codec,
-        other.clock_rate,
-        other.channels,
-        other.config,
-    )

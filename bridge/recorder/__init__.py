@@ -11,5 +11,8 @@ storage.py        a storage's two threads                     disk.py           
   write_queue     what waits for the writer, bounded          storage_state     how it is, in a sentence
   latency         how long its calls take                     clock_watch       whether the clock was set far forward
 export.py         a stretch as one plain MP4                  listing.py        recordings since when, until when, gaps
-lending.py        what is being written, as rows for readers
+lending.py        what is being written, as rows for readers  prelude.py        what comes before a storage is ready
+replay.py         footage in the order of ONVIF replay
+  replay_marks    which unit begins and ends what
+library.py        what the doors to the past ask              history           when footage begins and ends
 """

@@ -110,6 +110,10 @@ class Cutter:
             self.on_access_unit(unit)
         hub.subscribe(self)
 
+    def lead_to(self, sink: FragmentSink) -> None:
+        """Fragments go there from now on; the next one is the next of those before."""
+        self._sink = sink
+
     def end(self) -> None:
         """Closes what is open; nothing comes after it."""
         self._hub.unsubscribe(self)

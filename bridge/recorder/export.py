@@ -1,190 +1,141 @@
-"""A stretch of a recording as one plain MP4, without re-encoding. Blocking, on the caller's thread.
+"""A stretch of a recording as one MP4, without re-encoding. Blocking, on the caller's thread.
 
 The presentation starts and ends at the asked instants, to a picture: what decoders need before the start is in the file
-and not shown (an edit list). Gaps are left out, and told; a pause that is no gap lasts as long as it did.
+and not shown (an edit list). Parameter sets and sizes may change in the middle: the track gets a sample entry more.
+
+Two time lines: `export_plain` leaves gaps out, and a pause that is no gap lasts as long as it did; `export_evidence`
+puts every unit where it was captured, gaps and all, and adds the evidence of the ONVIF Export File Format but for the
+signature, which `bridge/recorder/sealing.py` makes (docs/design/export.md).
 """
 
-from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
-from bridge.base.errors import BridgeError
-from bridge.base.media import AccessUnit, Track
-from bridge.base.time import NS_PER_S, format_utc, ns_to_ticks, ticks_to_ns
-from bridge.store.decode_times import DecodeTimes
-from bridge.store.reader import Begin, Broken, Gap, Item
-from bridge.store.segment_writer import add_samples
+from bridge.base.time import NS_PER_S, format_utc, ticks_to_ns
+from bridge.base.tokens import track_tokens
+from bridge.recorder.export_samples import Exported, ExportError, SampleFile, digest_of
+from bridge.recorder.export_times import AsCaptured, WithoutGaps
+from bridge.store.gaps import is_gap
+from bridge.store.reader import Gap, Item
 from bridge.wire.mp4 import plain
+from bridge.wire.mp4.digests import Contents, Part, Stretch, digests_box
+from bridge.wire.mp4.evidence import ExportUnit, Seal, Source, TrackStart, meta, parse_meta
 
-#: Units of a track that get their decode times together.
-_BATCH = 32
-
-#: A run that begins later than this behind the one before leaves a gap, which is not shown.
-_LONGEST_PAUSE_NS = 1 * NS_PER_S
+_GAPS_IN_WORDS = 20
 
 
-class ExportError(BridgeError):
-    """A stretch cannot be exported as one file: why, and what can."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who exports, and what from. Whatever is not known is empty.
 
-
-@dataclass(slots=True)
-class Exported:
-    """What came of an export.
-
-    from_ns, until_ns: the first and the last capture that is shown
-    gaps:   stretches (UTC ns) inside it of which there is nothing
-    broken: segments that could not be read
+    recording:   token
+    camera_name, camera_url, line: of the source; the address without a log-in; line: the stream's name
+    software:    in words
+    certificate: DER, of whoever signs; signature_bytes: how long his signatures are
     """
 
-    from_ns: int = 0
-    until_ns: int = 0
-    units: int = 0
-    size_bytes: int = 0
-    gaps: list[Gap] = field(default_factory=list)
-    broken: list[Broken] = field(default_factory=list)
+    recording: str
+    camera_name: str
+    camera_url: str
+    line: str
+    unit_name: str
+    operator: str
+    utc_ns: int
+    software: str
+    certificate: bytes
+    signature_bytes: int
 
 
 def export_plain(items: Iterator[Item], file: BinaryIO, from_ns: int) -> Exported:
     """Writes what a reading hands out (`Reading.forward(from_ns, until_ns)`) as one MP4.
 
-    file: empty, and seekable. Raises ExportError when there is nothing, or when codec, size or tracks change.
+    file: empty, and seekable. Raises ExportError when there is nothing, or when codec or tracks change.
     """
-    exported = Exported()
-    timeline: _Timeline | None = None
-    tracks: tuple[_Track, ...] = ()
-    file.write(plain.FTYP + plain.mdat_header(0))
-    at = len(plain.FTYP) + plain.MDAT_HEADER_BYTES
-    for item in items:
-        match item:
-            case Begin(described, lead, _):
-                if timeline is None:
-                    timeline = _Timeline(described, lead, from_ns)
-                    tracks = tuple(map(_Track, described))
-                elif described != timeline.tracks:
-                    raise ExportError(
-                        f"the recording changes its format after {format_utc(exported.until_ns)}:"
-                        " export up to there, and from there on as a second file"
-                    )
-                timeline.begin_run()
-            case Gap():
-                exported.gaps.append(item)
-            case Broken():
-                exported.broken.append(item)
-            case AccessUnit():
-                if timeline is None:
-                    raise ExportError("a unit came before its tracks")
-                data = b"".join(_bytes_of(item, tracks[item.track].nal_units))
-                file.write(data)
-                tracks[item.track].add(item, timeline.place(item), at, len(data))
-                at += len(data)
-                exported.units += 1
-                exported.until_ns = max(exported.until_ns, item.utc_ns)
-    if timeline is None or not timeline.started:
-        raise ExportError(f"there is nothing from {format_utc(from_ns)} on")
-    # A gap at the end of the stretch is followed by nothing of it.
-    exported.gaps = [gap for gap in exported.gaps if gap.from_ns < exported.until_ns]
-    shown = [one for track in tracks if (one := track.described(timeline.starts_ns))]
-    moov = plain.moov(shown)
-    file.write(moov)
-    file.seek(len(plain.FTYP))
-    file.write(plain.mdat_header(at - len(plain.FTYP) - plain.MDAT_HEADER_BYTES))
-    exported.from_ns = timeline.starts_utc_ns
-    exported.size_bytes = at + len(moov)
+    samples = SampleFile(file, plain.FTYP, WithoutGaps(from_ns), digests=False)
+    samples.take(items)
+    samples.finish(None)
+    return samples.exported
+
+
+def export_evidence(items: Iterator[Item], file: BinaryIO, from_ns: int, until_ns: int, origin: Origin) -> Exported:
+    """The same as an ONVIF export, whose signature is zeros yet.
+
+    Raises ExportError also for a gap that is longer than a sample can last (13 hours of video).
+    """
+    timeline = AsCaptured(from_ns)
+    samples = SampleFile(file, plain.EXPORT_FTYP, timeline, until_ns)
+    samples.take(items)
+    shown = samples.finish(until_ns - timeline.zero_ns)
+    exported = samples.exported
+    exported.gaps = _with_edges(exported, from_ns, until_ns, samples.usual_ns)
+    starts = tuple(
+        TrackStart(one.number, timeline.zero_ns + ticks_to_ns(one.decode_times[0], one.track.clock_rate))
+        for one in shown
+    )
+    asked = Stretch(format_utc(from_ns), format_utc(until_ns))
+    sources = tuple(Source(one.number, origin.camera_name, origin.camera_url, "", origin.line) for one in shown)
+    unit = ExportUnit(origin.unit_name, "", "", origin.utc_ns // NS_PER_S, origin.operator, sources)
+    words = _in_words(exported, asked, origin)
+    evidence = meta(unit, Seal(bytes(origin.signature_bytes), origin.certificate, starts, words))
+    parts, signature_at = _parts_of(evidence)
+    tokens = track_tokens(track.medium for track in timeline.tracks)
+    contents = Contents(
+        origin.recording,
+        asked,
+        Stretch(format_utc(exported.from_ns), format_utc(exported.until_ns)),
+        exported.size_bytes,
+        [Stretch(format_utc(gap.from_ns), format_utc(gap.until_ns)) for gap in exported.gaps],
+        [(broken.serial, broken.reason) for broken in exported.broken],
+        [(one.number, tokens[one.number - 1], one.track.codec.name) for one in shown],
+        samples.parts,
+        samples.chunks,
+        parts,
+    )
+    try:
+        digests = digests_box(contents)
+    except ValueError as error:
+        raise ExportError(f"the stretch is too long for one file: {error}") from None
+    file.seek(exported.size_bytes)
+    file.write(digests + evidence)
+    exported.signature_at = exported.size_bytes + len(digests) + signature_at
+    exported.size_bytes += len(digests) + len(evidence)
     return exported
 
 
-class _Timeline:
-    """Puts runs one behind the other: each has its media times from wherever its process began to count.
-
-    Within a run each track keeps its own even ticks; when a run begins, tracks are brought together by capture times.
-    """
-
-    def __init__(self, tracks: Sequence[Track], lead: int, from_ns: int) -> None:
-        self.tracks = tuple(tracks)
-        self.started = False
-        self.starts_ns = 0
-        self.starts_utc_ns = 0
-        self._rates = [track.clock_rate for track in tracks]
-        self._lead = lead
-        self._from_ns = from_ns
-        self._shifts: list[int | None] = []
-        self._run: tuple[int, int] | None = None
-        self._last_ns = self._last_utc_ns = self._step_ns = 0
-
-    def begin_run(self) -> None:
-        """What comes is counted from elsewhere."""
-        self._shifts = [None] * len(self.tracks)
-        self._run = None
-
-    def place(self, unit: AccessUnit) -> int:
-        """The unit's presentation time in the file, in its track's clock."""
-        rate = self._rates[unit.track]
-        shift = self._shifts[unit.track]
-        if shift is None:
-            place_ns, utc_ns = self._run = self._run or (self._behind(unit.utc_ns), unit.utc_ns)
-            shift = ns_to_ticks(place_ns + unit.utc_ns - utc_ns, rate) - unit.media_time
-            self._shifts[unit.track] = shift
-        place = unit.media_time + shift
-        if unit.track == self._lead:
-            place_ns = ticks_to_ns(place, rate)
-            if place_ns > self._last_ns:
-                self._step_ns = place_ns - self._last_ns
-                self._last_ns, self._last_utc_ns = place_ns, unit.utc_ns
-            if unit.utc_ns >= self._from_ns and (not self.started or place_ns < self.starts_ns):
-                self.started = True
-                self.starts_ns, self.starts_utc_ns = place_ns, unit.utc_ns
-        return place
-
-    def _behind(self, utc_ns: int) -> int:
-        """Where a run begins whose first unit was captured then."""
-        if not self._last_utc_ns:
-            return 0
-        pause_ns = utc_ns - self._last_utc_ns
-        return self._last_ns + (pause_ns if 0 < pause_ns <= _LONGEST_PAUSE_NS else max(1, self._step_ns))
+def _with_edges(exported: Exported, from_ns: int, until_ns: int, usual_ns: int) -> list[Gap]:
+    """The gaps, and what is missing at the ends of the stretch that was asked for."""
+    gaps = exported.gaps
+    if is_gap(exported.from_ns - from_ns, usual_ns):
+        gaps = [Gap(from_ns, exported.from_ns), *gaps]
+    if is_gap(until_ns - exported.until_ns, usual_ns):
+        gaps = [*gaps, Gap(exported.until_ns, until_ns)]
+    return gaps
 
 
-class _Track:
-    """The columns of one track."""
-
-    def __init__(self, track: Track) -> None:
-        self.nal_units = track.codec.of_nal_units
-        self._track = track
-        self._times = DecodeTimes(track)
-        self._waiting: list[int] = []
-        self._dts, self._offsets = array("q"), array("q")
-        self._sizes, self._at, self._keys = array("I"), array("Q"), array("B")
-        self._end = 0
-
-    def add(self, unit: AccessUnit, place: int, at: int, size: int) -> None:
-        """The next unit in decoding order."""
-        self._waiting.append(place)
-        self._sizes.append(size)
-        self._at.append(at)
-        self._keys.append(unit.key)
-        if len(self._waiting) > _BATCH:
-            self._assign(self._waiting.pop())
-
-    def described(self, starts_ns: int) -> plain.PlainTrack | None:
-        """The whole track; None: nothing of it is shown."""
-        if self._waiting:
-            self._assign(None)
-        starts_at = ns_to_ticks(starts_ns, self._track.clock_rate)
-        if not self._dts or max(map(sum, zip(self._dts, self._offsets, strict=True))) < starts_at:
-            return None
-        return plain.PlainTrack(
-            self._track, self._dts, self._end, self._offsets, self._sizes, self._at, self._keys, starts_at
-        )
-
-    def _assign(self, following: int | None) -> None:
-        times, durations = self._times.assign(self._waiting, following)
-        self._dts.extend(times)
-        self._offsets.extend(place - time for place, time in zip(self._waiting, times, strict=True))
-        self._end = times[-1] + durations[-1]
-        self._waiting = [] if following is None else [following]
+def _parts_of(evidence: bytes) -> tuple[list[Part], int]:
+    """(the boxes of `meta` that say something, but for the signature, which nobody knows yet; where that lies)."""
+    found = parse_meta(evidence)
+    if found is None:
+        raise ExportError("the evidence cannot be read back")
+    parts = [
+        Part(one.kind.decode("latin-1"), one.start, one.end - one.start, digest_of(evidence[one.start : one.end]))
+        for one in found.named
+        if one.kind != b"sibo"
+    ]
+    return parts, found.seals[0].signature_at
 
 
-def _bytes_of(unit: AccessUnit, nal_units: bool) -> list[bytes]:
-    pieces: list[bytes] = []
-    add_samples(pieces, [unit], nal_units=nal_units)
-    return pieces
+def _in_words(exported: Exported, asked: Stretch, origin: Origin) -> str:
+    """For whoever opens the file with a tool that shows the specification's `auib`."""
+    gaps = [f"{format_utc(gap.from_ns)} to {format_utc(gap.until_ns)}" for gap in exported.gaps]
+    listed = "; ".join(gaps[:_GAPS_IN_WORDS]) or "none"
+    if len(gaps) > _GAPS_IN_WORDS:
+        listed += f"; {len(gaps) - _GAPS_IN_WORDS} more, listed with the digests"
+    return (
+        f"Recording {origin.recording}, exported by {origin.software} without re-encoding."
+        f" Asked for: {asked.since} to {asked.until}. Captured from {format_utc(exported.from_ns)}"
+        f" to {format_utc(exported.until_ns)}. Nothing was recorded: {listed}."
+        f" Segments that could not be read: {len(exported.broken) or 'none'}."
+        " All times are UTC. Media times are capture times: the picture stands still where nothing was recorded."
+    )

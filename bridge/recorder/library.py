@@ -4,7 +4,7 @@ Everything blocks for the database or the disk: in the reader pool, never on the
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from bridge.store.gaps import Stretch, coverage
 from bridge.store.index import MediaIndex
 from bridge.store.layout import StorageFolder
 from bridge.store.pieces import FOREVER_NS
-from bridge.store.reader import Reading
+from bridge.store.reader import Choice, Reading
 from bridge.store.rows import RecordingRow, RunRow, SegmentRow, SpanRow
 from bridge.store.segment_reader import SegmentReader
 from bridge.store.shelf import RecordingShelf
@@ -37,7 +37,8 @@ class Held:
 
     from_ns, until_ns: where its footage begins and ends; None: it has none
     growing: more is being written to it
-    tracks:  as its newest footage has them; () when that is not known
+    tracks:  as its newest footage has them; () when that is not known, or was not asked
+    newest_serial: of the newest segment that the index knows; 0 for none
     """
 
     row: RecordingRow
@@ -46,6 +47,7 @@ class Held:
     until_ns: int | None
     growing: bool
     tracks: tuple[Track, ...] = ()
+    newest_serial: int = 0
 
 
 class Library:
@@ -58,17 +60,39 @@ class Library:
         """Of each recording those of the run that is named. Bounded by the number of recordings."""
         self._folders: dict[int, StorageFolder] = {}
 
-    def recordings(self) -> list[Held]:
-        """All of them, in the order of their making. Raises DatabaseUnusableError."""
+    def recordings(self, *, tracks: bool = True) -> list[Held]:
+        """All of them, in the order of their making. Raises DatabaseUnusableError.
+
+        tracks: False leaves them out: for who needs those of a few, `with_tracks`, as a file may have to be opened
+        """
         # Live ones first: one that is finished between the two questions is then seen twice, not never.
         rows = self._index.recordings()
         live = {row.uuid: self._live(row.uuid) for row in rows}
         spans = self._index.spans()
-        return [self._held(row, spans.get(row.id), live[row.uuid]) for row in rows]
+        return [self._held(row, spans.get(row.id), live[row.uuid], tracks=tracks) for row in rows]
 
     def find(self, token: str) -> Held | None:
         """The recording of that token. Raises DatabaseUnusableError."""
-        return next((held for held in self.recordings() if held.token == token), None)
+        found = next((held for held in self.recordings(tracks=False) if held.token == token), None)
+        return None if found is None else self.with_tracks(found)
+
+    def with_tracks(self, held: Held) -> Held:
+        """The same, its tracks filled in. Raises DatabaseUnusableError."""
+        return replace(held, tracks=self._newest_tracks(held.row, held.newest_serial, self._live(held.row.uuid)))
+
+    def tracks_at(self, held: Held, utc_ns: int) -> tuple[Track, ...]:
+        """Those of the footage at that instant; () where there is none. Raises DatabaseUnusableError."""
+        live = [one for one in self._live(held.row.uuid) if len(one.index)]
+        runs = live_runs(held.row.id, live)
+        for one, run in zip(reversed(live), reversed(runs), strict=True):
+            if run.start_utc_ns <= utc_ns < run.end_utc_ns:
+                return one.tracks
+        segment = self._index.segment_at(held.row.id, utc_ns)
+        return () if segment is None else self._read_tracks(held.row, segment)
+
+    def growing(self, held: Held) -> bool:
+        """Whether more is being written to it now. Asks nobody but the recorder."""
+        return any(len(one.index) for one in self._live(held.row.uuid))
 
     def coverage(self, held: Held, from_ns: int = 0, until_ns: int = FOREVER_NS) -> list[Stretch]:
         """When there is footage of [from, until), without the pauses that are no gap; ends may lie outside."""
@@ -81,44 +105,57 @@ class Library:
         self,
         held: Held,
         *,
-        tracks: frozenset[int] | None = None,
+        tracks: frozenset[int] | Choice | None = None,
         keys_only: bool = False,
+        apart_ns: int = 0,
         follow: bool = False,
     ) -> Reading:
         """A reading of it; its arguments are `Reading`'s. To be closed."""
         row = held.row
         shelf = RecordingShelf(self._index, row.id, row.uuid, self._path_of, lambda: lend(row.id, self._live(row.uuid)))
-        return Reading(shelf, tracks=tracks, keys_only=keys_only, follow=follow)
+        return Reading(shelf, tracks=tracks, keys_only=keys_only, apart_ns=apart_ns, follow=follow)
 
-    def _held(self, row: RecordingRow, span: SpanRow | None, live: Sequence[LiveSegment]) -> Held:
+    def _held(self, row: RecordingRow, span: SpanRow | None, live: Sequence[LiveSegment], *, tracks: bool) -> Held:
         runs = live_runs(row.id, live)
         starts = [run.start_utc_ns for run in runs] + ([span.start_utc_ns] if span else [])
         ends = [run.end_utc_ns for run in runs] + ([span.end_utc_ns] if span else [])
-        newest = next((one for one in reversed(live) if len(one.index)), None)
-        tracks = newest.tracks if newest else self._tracks_of(row, span)
-        return Held(row, token_of(row), min(starts, default=None), max(ends, default=None), newest is not None, tracks)
+        newest = span.newest_serial if span else 0
+        return Held(
+            row,
+            token_of(row),
+            min(starts, default=None),
+            max(ends, default=None),
+            any(len(one.index) for one in live),
+            self._newest_tracks(row, newest, live) if tracks else (),
+            newest,
+        )
 
-    def _tracks_of(self, row: RecordingRow, span: SpanRow | None) -> tuple[Track, ...]:
-        """Of the newest segment that the index knows; asked of its file once."""
-        if span is None:
-            return ()
+    def _newest_tracks(self, row: RecordingRow, newest: int, live: Sequence[LiveSegment]) -> tuple[Track, ...]:
+        """Of what is being written, else of the newest segment that the index knows; asked of its file once."""
+        writing = next((one for one in reversed(live) if len(one.index)), None)
+        if writing is not None:
+            return writing.tracks
         known = self._tracks.get(row.uuid)
-        if known is not None and known[0] == span.newest_serial:
+        if known is not None and known[0] == newest:
             return known[1]
-        segment = self._index.segment(row.id, span.newest_serial)
+        segment = self._index.segment(row.id, newest) if newest else None
         if segment is None:
             return ()
-        tracks: tuple[Track, ...] = ()
+        tracks = self._read_tracks(row, segment)
+        if tracks:
+            self._tracks[row.uuid] = newest, tracks
+        return tracks
+
+    def _read_tracks(self, row: RecordingRow, segment: SegmentRow) -> tuple[Track, ...]:
+        """() when its file cannot be read."""
         try:
             reader = self._open(row, segment)
         except (OSError, DamagedError):
-            return tracks
+            return ()
         try:
-            tracks = reader.tracks
+            return reader.tracks
         finally:
             reader.close()
-        self._tracks[row.uuid] = span.newest_serial, tracks
-        return tracks
 
     def _open(self, row: RecordingRow, segment: SegmentRow) -> SegmentReader:
         path = self._path_of(segment.storage_id, row.uuid, segment.serial, segment.start_utc_ns)

@@ -18,6 +18,7 @@ from bridge.recorder.cutter import Cutter
 from bridge.recorder.gate import Gate, Mode
 from bridge.recorder.lane import Lane, LiveSegment, RecordedStream
 from bridge.recorder.news import News, Tell
+from bridge.recorder.prelude import Prelude
 from bridge.recorder.running import RetainingDisk, RunningRecording, RunningStorage
 from bridge.recorder.schedule import Schedule
 from bridge.recorder.settings import (
@@ -119,6 +120,8 @@ class Recorder:
         entry = self._recordings.get(key)
         if entry is None:
             entry = self._recordings[key] = RunningRecording(settings)
+            if settings.mode is not Mode.NEVER:
+                entry.prelude = Prelude(settings.hub, self._clock.monotonic_ns())
             self._unasked.append(entry)
             return
         if entry.lane is not None:
@@ -210,7 +213,11 @@ class Recorder:
         settings = entry.settings
         entry.gate = Gate(lane)
         self._set_gate(entry.gate, settings)
-        entry.cutter = Cutter(settings.hub, entry.gate)
+        prelude, entry.prelude = entry.prelude, None
+        if prelude is None or prelude.ended:
+            entry.cutter = Cutter(settings.hub, entry.gate)
+        else:
+            entry.cutter = prelude.hand_over(entry.gate)
         self._log.info(
             "recording", camera=settings.camera, stream=settings.stream, recording=str(lane.stream.recording)
         )
@@ -228,7 +235,9 @@ class Recorder:
         lane, entry.lane = entry.lane, None
         if entry.cutter is not None:
             entry.cutter.end()
-        entry.cutter = entry.gate = None
+        if entry.prelude is not None:
+            entry.prelude.end()
+        entry.cutter = entry.gate = entry.prelude = None
         if lane is not None and entry.storage is not None:
             entry.storage.writer.remove(lane, ended_utc_ns=self._clock.utc_ns() if for_good else None)
         self._news.recording(entry, False, self._clock.utc_ns())
@@ -246,6 +255,8 @@ class Recorder:
         for entry in self._recordings.values():
             if entry.cutter is not None:
                 entry.cutter.on_timeout(now)
+            elif entry.prelude is not None:
+                entry.prelude.on_timeout(now)
         self._ask_all(now)
         if now >= self._look_due_ns:
             self._look_due_ns = now + _LOOK_NS
@@ -279,6 +290,11 @@ class Recorder:
     def recordings(self) -> tuple[RecordingStatus, ...]:
         """How each of them is."""
         return tuple(self._status(entry) for entry in self._recordings.values())
+
+    def state(self, camera: str, stream: str) -> RecordingState | None:
+        """How that stream's recording is; None: it has none."""
+        entry = self._recordings.get((camera, stream))
+        return None if entry is None else self._status(entry).state
 
     @property
     def storages(self) -> tuple[StorageNumbers, ...]:

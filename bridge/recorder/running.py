@@ -8,6 +8,7 @@ from bridge.base.time import MonotonicNs
 from bridge.recorder.cutter import Cutter
 from bridge.recorder.gate import Gate, Mode
 from bridge.recorder.lane import Lane, RecordedStream, Serials
+from bridge.recorder.prelude import Prelude
 from bridge.recorder.retention import Kept, RetentionRule
 from bridge.recorder.settings import RecordingSettings, RecordingState, RecordingStatus, StorageNumbers, StorageSettings
 from bridge.recorder.storage import Disk, StorageStatus, StorageWriter
@@ -65,6 +66,7 @@ class RunningStorage:
 class RunningRecording:
     """stream: None until the index answered. gate, cutter: they come with a lane that is ready.
 
+    prelude:  what comes before that, from the first moment on
     asked_ns: when the index was asked
     lost, written, losing, recording: what was last told of it (bridge/recorder/news.py)
     """
@@ -76,6 +78,7 @@ class RunningRecording:
     lane: Lane | None = None
     gate: Gate | None = None
     cutter: Cutter | None = None
+    prelude: Prelude | None = None
     asked_ns: int | None = None
     lost: int = 0
     written: int = 0

@@ -9,7 +9,7 @@ STRETCH_BYTES at a time.
 """
 
 from bisect import bisect_left
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,6 +73,9 @@ class Broken:
 
 Item = Begin | AccessUnit | Gap | Edge | Broken
 
+Choice = Callable[[tuple[Track, ...]], frozenset[int]]
+"""Which are wanted of the tracks that a stretch has, by number: they may stand elsewhere in another."""
+
 
 class Shelf(Rows, Protocol):
     """One recording: rows and files of its segments, finished ones and the one being written."""
@@ -90,8 +93,9 @@ class Shelf(Rows, Protocol):
 class Reading:
     """How one recording is read. One thread at a time.
 
-    tracks:    numbers of the tracks that are wanted; None: all
+    tracks:    numbers of the tracks that are wanted, or who chooses them; None: all
     keys_only: of the leading track key frames alone, and nothing of the others
+    apart_ns:  of key frames alone: at least so far from the one handed out before
     run:       that run alone, also where something newer hides it
     follow:    forwards, at the end: `Edge` items instead of an end, as long as somebody pulls
     """
@@ -100,15 +104,19 @@ class Reading:
         self,
         shelf: Shelf,
         *,
-        tracks: frozenset[int] | None = None,
+        tracks: frozenset[int] | Choice | None = None,
         keys_only: bool = False,
+        apart_ns: int = 0,
         run: int | None = None,
         follow: bool = False,
     ) -> None:
         self._shelf = shelf
         self._pieces = Pieces(shelf, run)
-        self._tracks = tracks
+        self._choice = tracks if callable(tracks) else None
+        self._tracks = None if callable(tracks) else tracks
         self._keys_only = keys_only
+        self._apart_ns = apart_ns
+        self._key_ns: int | None = None
         self._follow = follow
         self._opened: dict[int, SegmentReader] = {}
         self._told: Begin | None = None
@@ -127,7 +135,7 @@ class Reading:
 
         Units come in decoding order, the tracks merged by decode time.
         """
-        at, before = from_ns, None
+        at, before, broken = from_ns, None, False
         while at < until_ns:
             shown = self._pieces.following(at, until_ns)
             if shown is None:
@@ -144,11 +152,13 @@ class Reading:
                 else:
                     if is_gap(shown.from_ns - at, self._usual_ns):
                         yield Gap(at, shown.from_ns)
-                    places = self._continue(reader, shown, before)
+                    places = self._continue(reader, shown, None if broken else before)
                 yield from self._begin(row, reader)
                 ends_ns = shown.until_ns if row is shown.row else row.end_utc_ns
                 at = max(at, (yield from self._play(row, reader, places, min(ends_ns, until_ns), until_ns)))
+                broken = False
             except (OSError, DamagedError) as error:
+                broken = True
                 yield Broken(row.serial, str(error))
                 if shown.until_ns == FOREVER_NS:
                     return
@@ -163,17 +173,20 @@ class Reading:
             previous = self._shelf.segment(back.serial - 1)
             if previous is None or previous.run != row.run:
                 break
-            back, earlier = previous, self._open(previous)
+            try:
+                back, earlier = previous, self._open(previous)
+            except (OSError, DamagedError):
+                break  # as if it were gone
             key = earlier.index.tracks[earlier.lead].key_at(FOREVER_NS)
         if key is None:
             return row, reader, _places(reader, _first_key(reader, utc_ns))
         return back, earlier, _places(earlier, key)
 
     @staticmethod
-    def _continue(reader: SegmentReader, shown: Shown, before: SegmentRow) -> list[int]:
-        """Where to go on behind the segment `before`."""
+    def _continue(reader: SegmentReader, shown: Shown, before: SegmentRow | None) -> list[int]:
+        """Where to go on behind the segment `before`; None: it could not be read, or not to its end."""
         row = shown.row
-        if (before.run, before.serial) == (row.run, row.serial - 1):
+        if before is not None and (before.run, before.serial) == (row.run, row.serial - 1):
             return [0] * len(reader.tracks)
         if row.starts_with_key and shown.from_ns <= row.start_utc_ns:
             return [0] * len(reader.tracks)
@@ -217,7 +230,7 @@ class Reading:
     def _next_batch(self, reader: SegmentReader, places: list[int], ends: Sequence[int]) -> Batch:
         """About STRETCH_BYTES from the places on, which move; [] at the ends."""
         if self._keys_only:
-            return _next_key(reader, places, ends)
+            return self._next_key(reader, places, ends)
         samples = reader.index.tracks[reader.lead]
         upto, size = places[reader.lead], 0
         while upto < ends[reader.lead] and size < STRETCH_BYTES:
@@ -239,6 +252,22 @@ class Reading:
             # Of what was passed over nothing was wanted.
             self._next_batch(reader, places, ends) if merged else []
         )
+
+    def _next_key(self, reader: SegmentReader, places: list[int], ends: Sequence[int]) -> Batch:
+        samples, end = reader.index.tracks[reader.lead], ends[reader.lead]
+        keys = samples.keys
+        for place in range(bisect_left(keys, places[reader.lead]), len(keys)):
+            key = keys[place]
+            if key >= end:
+                break
+            if self._is_apart(samples.utc_ns[key]):
+                self._key_ns = samples.utc_ns[key]
+                places[reader.lead] = key + 1
+                return [(reader.lead, key)]
+        return []
+
+    def _is_apart(self, key_ns: int) -> bool:
+        return self._key_ns is None or abs(key_ns - self._key_ns) >= self._apart_ns
 
     # --- Backwards ---------------------------------------------------------------------------------------------------
 
@@ -268,6 +297,16 @@ class Reading:
                 yield Broken(row.serial, str(error))
             at, later = min(at - 1, shown.from_ns), row
 
+    def latest_ns(self, utc_ns: int) -> int | None:
+        """Until when there is footage at the instant or before it, at most until the instant; None: there is none."""
+        at = utc_ns + 1
+        while (shown := self._pieces.preceding(at)) is not None:
+            try:
+                return min(shown.until_ns, self._open(shown.row).end_utc_ns)
+            except (OSError, DamagedError):
+                at = shown.from_ns
+        return None
+
     def _play_back(
         self,
         row: SegmentRow,
@@ -287,6 +326,8 @@ class Reading:
         for key in reversed(keys):
             begins = _places(reader, key)
             places = list(begins)
+            if self._keys_only and not self._is_apart(samples.utc_ns[key]):
+                places = ends
             while batch := self._next_batch(reader, places, ends):
                 yield from _units(reader, batch)
                 if self._keys_only:
@@ -321,6 +362,8 @@ class Reading:
         begin = Begin(reader.tracks, reader.lead, row.run)
         if begin != self._told:
             self._told = begin
+            if self._choice:
+                self._tracks = self._choice(reader.tracks)
             yield begin
         self._usual_ns = reader.index.tracks[reader.lead].interval_ns()
 
@@ -338,15 +381,6 @@ def _units(reader: SegmentReader, batch: Batch) -> Iterator[AccessUnit]:
         numbers.setdefault(track, []).append(number)
     units = {track: iter(reader.read(track, mine[0], mine[-1] + 1)) for track, mine in numbers.items()}
     return (next(units[track]) for track, _ in batch)
-
-
-def _next_key(reader: SegmentReader, places: list[int], ends: Sequence[int]) -> Batch:
-    keys = reader.index.tracks[reader.lead].keys
-    place = bisect_left(keys, places[reader.lead])
-    if place == len(keys) or keys[place] >= ends[reader.lead]:
-        return []
-    places[reader.lead] = keys[place] + 1
-    return [(reader.lead, keys[place])]
 
 
 def _places(reader: SegmentReader, lead_place: int) -> list[int]:

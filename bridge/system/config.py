@@ -322,6 +322,7 @@ class Limits(Table):
 
     rtsp_connections: Count = 1000
     rtsp_connections_per_address: Count = 500
+    rtsp_replays: Count = 200
     http_connections: Count = 500
     http_body_bytes: Size = 1_048_576
     request_timeout_ns: Wait = Field(default=30 * NS_PER_S, alias="request_timeout")

@@ -30,7 +30,7 @@ _UNITS_BYTES = {
     **{unit + "b": 1000**power for power, unit in enumerate(("k", "m", "g", "t", "p"), 1)},
     **{unit + "ib": 1024**power for power, unit in enumerate(("k", "m", "g", "t", "p"), 1)},
 }
-_VARIABLE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
+_VARIABLE = re.compile(r"(\$\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
 _SCHEDULE = re.compile(
     r"(?:mon|tue|wed|thu|fri|sat|sun)(?:-(?:mon|tue|wed|thu|fri|sat|sun))? "
     r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)",
@@ -112,7 +112,7 @@ def parse_schedule(text: str) -> str:
 
 
 def expand(text: str, environ: Mapping[str, str], *, between: Callable[[str], str] = str) -> str:
-    """Puts in the environment's value for each `${NAME}`; `$${NAME}` stands for the text `${NAME}`.
+    """Puts in the environment's value for each `${NAME}`; `$${` stands for the text `${`.
 
     between: what is done to the text around the variables (the values themselves go in as they are)
     """
@@ -122,7 +122,7 @@ def expand(text: str, environ: Mapping[str, str], *, between: Callable[[str], st
         parts.append(between(text[at : match.start()]))
         at = match.end()
         if match[1]:
-            parts.append(match[0][1:])
+            parts.append("${")
             continue
         value = environ.get(match[2])
         if value is None:

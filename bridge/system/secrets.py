@@ -55,7 +55,7 @@ def open_vault(data: Path, *, make: bool = True) -> Vault:
         except FileNotFoundError:
             if not make:
                 raise
-            _create(path, Fernet.generate_key())
+            create_file(path, Fernet.generate_key())
             key = path.read_bytes()
         if make and path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
             path.chmod(0o600)  # a restored backup often comes readable for everybody
@@ -64,12 +64,15 @@ def open_vault(data: Path, *, make: bool = True) -> Vault:
     return Vault(key.strip(), str(path))
 
 
-def _create(path: Path, key: bytes) -> None:
-    """A file appears under its name whole, synced and 0600, or not at all."""
+def create_file(path: Path, line: bytes) -> None:
+    """A file of this line appears under its name whole, synced and 0600, or not at all; one that is there stays.
+
+    Raises OSError.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(key + b"\n")
+            file.write(line.rstrip() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         try:

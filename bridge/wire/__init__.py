@@ -9,4 +9,5 @@ Any bytes give a value or RemoteProtocolError (of files of our own: DamagedError
     annexb bits    byte streams, bit fields       marked_units  LATM and metadata: units cut anywhere
     digest     HTTP and RTSP Digest               soap/ wsse    envelopes, faults, schemas; UsernameToken
     discovery scopes   WS-Discovery               mp4/          files: fragmented and plain MP4
+    search_filter topic_filter  what a client searches for
 """

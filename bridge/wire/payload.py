@@ -130,6 +130,11 @@ def packetize(track: Track, parts: Sequence[bytes], max_payload_bytes: int = DEF
             return marked_units.packetize(parts, max_payload_bytes)
 
 
+def header_extension(track: Track, parts: Sequence[bytes]) -> bytes:
+    """The RTP header extension that the first packet of an access unit needs, whole, b"" as a rule; of JPEG alone."""
+    return jpeg_rtp.header_extension(parts[0]) if track.codec is Codec.JPEG and parts else b""
+
+
 def marks_units(codec: Codec) -> bool:
     """Whether the last packet of an access unit carries the marker; in G.711 it would begin a talkspurt instead."""
     return codec not in _TALKSPURTS

@@ -41,9 +41,12 @@ def ntp_to_utc_ns(ntp: int) -> UtcNs:
 
 
 def utc_ns_to_ntp(utc_ns: int) -> int:
-    """UTC -> NTP timestamp of 64 bits; the era is cut, as NTP does."""
+    """UTC -> NTP timestamp of 64 bits; the era is cut, as NTP does.
+
+    Rounded up: the way back gives the same nanosecond whether it rounds or cuts, as many clients do.
+    """
     seconds, ns = divmod(utc_ns, NS_PER_S)
-    return ((seconds + _UNIX_EPOCH_IN_NTP_S) << 32) + ((ns << 32) // NS_PER_S) & 0xFFFFFFFFFFFFFFFF
+    return ((seconds + _UNIX_EPOCH_IN_NTP_S) << 32) + (-(-(ns << 32) // NS_PER_S)) & 0xFFFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)

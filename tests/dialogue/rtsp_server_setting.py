@@ -35,8 +35,8 @@ def two_tracks(path="/live/door"):
     return FakePresentation(path, [OfferedTrack(0, VIDEO, 0x11), OfferedTrack(1, AUDIO)])
 
 
-def one_track(path="/live/gate"):
-    return FakePresentation(path, [OfferedTrack(0, VIDEO, 0x22)])
+def one_track(path="/live/gate", *, live=True):
+    return FakePresentation(path, [OfferedTrack(0, VIDEO, 0x22)], live=live)
 
 
 class Setting:
@@ -48,6 +48,7 @@ class Setting:
         self.presentations = {
             p.path: p for p in (two_tracks(), one_track(), FakePresentation("/live/new"), two_tracks("/live/secret"))
         }
+        self.presentations["/recordings/rec-gate.main"] = one_track("/recordings/rec-gate.main", live=False)
         self.presentations["/live/door/main"] = self.presentations["/live/door"]
         self.secrets = {"ann": "apple", "bob": "banana"}
         self.locked = set()
@@ -115,8 +116,10 @@ class Talk:
                 self.perform(self.dialogue.resume(self.setting.now))
             case PortsWanted():
                 self.perform(self.dialogue.accept_ports((40000, 40001), self.setting.now))
-            case PlayRequested(session=session):
-                self.perform(self.dialogue.accept_play(dict.fromkeys(session.legs, (7, 900)), self.setting.now))
+            case PlayRequested(session=session, replay=wish):
+                starts = dict.fromkeys(session.legs, (7, 900))
+                said = wish.reply_headers(wish.terms(None), wish.from_ns or 0, wish.until_ns) if wish else []
+                self.perform(self.dialogue.accept_play(starts, self.setting.now, *said))
 
     def send(self, method, url, headers=(), body=b"", *, login=True):
         """A request, without waiting for a reply."""

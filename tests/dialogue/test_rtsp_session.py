@@ -3,6 +3,9 @@
 from bridge.base.time import NS_PER_S
 from bridge.dialogue.rtsp_session import Sessions
 from bridge.dialogue.rtsp_states import State
+from tests.dialogue.rtsp_server_setting import one_track
+
+LIVE = one_track()
 
 
 def numbers():
@@ -12,7 +15,7 @@ def numbers():
 
 def test_ids_are_made_of_random_bytes():
     sessions = Sessions(numbers())
-    session = sessions.make("ann", None, 0)
+    session = sessions.make("ann", LIVE, 0)
     assert session.id == "0000000000000001"
     assert sessions.get(session.id) is session
     assert list(sessions) == [session]
@@ -20,18 +23,18 @@ def test_ids_are_made_of_random_bytes():
 
 def test_an_id_is_not_given_twice():
     sessions = Sessions(lambda size: bytes(size))
-    assert sessions.make("ann", None, 0) is not None
-    assert sessions.make("ann", None, 0) is None
+    assert sessions.make("ann", LIVE, 0) is not None
+    assert sessions.make("ann", LIVE, 0) is None
 
 
 def test_when_it_is_full_nobody_is_dropped():
     sessions = Sessions(numbers(), max_sessions=2)
-    assert [sessions.make("ann", None, 0) is None for _ in range(3)] == [False, False, True]
+    assert [sessions.make("ann", LIVE, 0) is None for _ in range(3)] == [False, False, True]
 
 
 def test_expiry_is_put_off_by_each_sign_of_life():
     sessions = Sessions(numbers(), timeout_s=60)
-    quiet, lively = sessions.make("ann", None, 0), sessions.make("bob", None, 0)
+    quiet, lively = sessions.make("ann", LIVE, 0), sessions.make("bob", LIVE, 0)
     sessions.touch(lively, 59 * NS_PER_S)
     assert sessions.next_timeout() == 60 * NS_PER_S
     assert sessions.on_timeout(60 * NS_PER_S - 1) == []
@@ -43,7 +46,19 @@ def test_expiry_is_put_off_by_each_sign_of_life():
 
 def test_ending_twice_is_harmless():
     sessions = Sessions(numbers())
-    session = sessions.make("ann", None, 0)
+    session = sessions.make("ann", LIVE, 0)
     sessions.end(session)
     sessions.end(session)
     assert sessions.next_timeout() is None
+
+
+def test_there_is_room_of_their_own_for_replays():
+    recorded = one_track("/recordings/rec-gate.main")
+    recorded.live = False
+    sessions = Sessions(numbers(), max_replays=1)
+    first = sessions.make("ann", recorded, 0)
+    assert sessions.make("ann", recorded, 0) is None
+    assert sessions.make("ann", LIVE, 0) is not None
+    sessions.end(first)
+    assert sessions.replays == 0
+    assert sessions.make("ann", recorded, 0) is not None

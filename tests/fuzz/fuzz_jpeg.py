@@ -40,7 +40,11 @@ def run(data: bytes) -> None:
         assert 0 < header.scan_at <= len(data)
         assert header.width
         assert header.height
-    assert all(len(payload) <= 300 for payload in rtp.packetize([data], 300))
+    extension = rtp.header_extension(data)
+    assert len(extension) % 4 == 0
+    payloads = rtp.packetize([data], 1400)
+    assert all(len(payload) <= 1400 for payload in payloads)
+    assert not payloads or len(payloads[0]) + len(extension) <= 1400
     for extension in (None, data):
         depacketizer = rtp.Depacketizer(_check, width=8, max_unit_bytes=MAX_UNIT_BYTES)
         if extension is not None:

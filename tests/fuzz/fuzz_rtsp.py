@@ -1,11 +1,28 @@
 """RTSP messages, frames, headers and URLs from any bytes."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.wire.rtsp.headers import Range, RtpInfo, SessionHeader, Transport, parse_public, parse_transports
 from bridge.wire.rtsp.message import CLIENT_LIMITS, SERVER_LIMITS, Reader, ReaderLimits, Request, Response
+from bridge.wire.rtsp.replay_headers import (
+    Frames,
+    format_immediate,
+    format_rate_control,
+    format_scale,
+    parse_immediate,
+    parse_rate_control,
+    parse_scale,
+)
 from bridge.wire.rtsp.url import RtspUrl, control_base, resolve_control
+
+_PAIRS: list[tuple[Callable[[str], Any], Callable[[Any], str]]] = [
+    (parse_scale, format_scale),
+    (parse_rate_control, format_rate_control),
+    (parse_immediate, format_immediate),
+]
 
 SEEDS = [
     b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n",
@@ -15,6 +32,10 @@ SEEDS = [
     ),
     b"PLAY rtsp://[::1]/a/ RTSP/1.0\r\nCSeq: 3\r\nSession: abcd;timeout=60\r\nRange: npt=0.000-1:02:03.5\r\n\r\n",
     b"PLAY rtsp://h/r RTSP/1.0\nCSeq:4\nRange: clock=20261121T090000.25Z-20261121T091000Z\nRequire:\n onvif-replay\n\n",
+    (
+        b"PLAY rtsp://h/recordings/r RTSP/1.0\r\nCSeq: 7\r\nSession: abcd\r\nRate-Control: no\r\nScale: -1.0\r\n"
+        b"Frames: intra/4000\r\nImmediate: yes\r\nRange: clock=20261121T090000.123456789Z-20261121T080000Z\r\n\r\n"
+    ),
     b"RTSP/1.0 200 OK\r\nCSeq: 5\r\nContent-Base: 10.0.0.5:554/stream0/\r\nContent-Length: 5\r\n\r\nv=0\r\n",
     b"RTSP/1.0 200\r\nRTP-Info: url=trackID=0;seq=1;rtptime=2,url=rtsp://h/a,b;c;seq=65535;rtptime=4294967295;\r\n\r\n",
     b"$\0\0\x04abcd$\1\0\0\r\n$\2\0\1x",
@@ -67,7 +88,7 @@ def _message(message: Request | Response) -> None:
 
 
 def _headers(text: str) -> None:
-    for parse in (Transport.parse, Range.parse, SessionHeader.parse, RtspUrl.parse, RtpInfo.parse):
+    for parse in (Transport.parse, Range.parse, SessionHeader.parse, RtspUrl.parse, RtpInfo.parse, Frames.parse):
         try:
             value = parse(text)
         except RemoteProtocolError:
@@ -82,6 +103,10 @@ def _headers(text: str) -> None:
         except LocalProtocolError:
             continue
         assert parse(sent) == value, (sent, value)
+    for read, write in _PAIRS:
+        with suppress(RemoteProtocolError):
+            said = read(text)
+            assert read(write(said)) == said
     with suppress(RemoteProtocolError):
         assert parse_transports(text)
     parse_public(text)

@@ -18,6 +18,15 @@ SEEDS = [
         b"SETUP rtsp://h/live/door/trackID=1 RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP;client_port=5-6\r\n\r\n"
         b"GET_PARAMETER x RTSP/1.0\r\nCSeq: 3\r\nContent-Length: 2\r\n\r\nabSET_PARAMETER * RTSP/1.0\r\nCSeq: 4\r\n\r\n"
     ),
+    (
+        b"SETUP rtsp://h/recordings/rec-gate.main RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n\r\n"
+        b"PLAY rtsp://h/recordings/rec-gate.main RTSP/1.0\r\nCSeq: 3\r\nSession: 0000000000000001\r\nScale: -1\r\n"
+        b"Range: clock=99991231T235960Z-00010101T000000Z\r\nRate-Control: no\r\nFrames: intra\r\nImmediate: yes\r\n\r\n"
+        b"PAUSE rtsp://h/recordings/rec-gate.main RTSP/1.0\r\nCSeq: 4\r\nSession: 0000000000000001\r\n"
+        b"Range: clock=20261121T090000Z-\r\n\r\n"
+        b"PLAY rtsp://h/recordings/rec-gate.main RTSP/1.0\r\nCSeq: 5\r\nSession: 0000000000000001\r\n"
+        b"Range: npt=4004800244-5004800244.5\r\n\r\n"
+    ),
     b"DESCRIBE rtsp://h/live/door RTSP/2.0\r\nCSeq: 7\r\n\r\n",
     b'DESCRIBE * RTSP/1.0\r\nCSeq: 1\r\nAuthorization: Digest username="ann", realm="onb", nonce="1", uri="*"\r\n\r\n',
 ]

@@ -80,6 +80,11 @@ class Service:
         return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
+def onb_recordings(service: Service) -> list[dict[str, Any]]:
+    """What `onb recordings list --json` prints of a running service."""
+    return list(ask(service.data, "recordings")["recordings"])  # type: ignore[call-overload]
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on just now."""
     sockets = [socket.socket() for _ in range(count)]

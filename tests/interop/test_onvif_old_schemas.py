@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from tests.services.onvif.bridge_setting import Bridge, rows
-from tests.services.onvif.test_served import ARGUMENTS, FAULTS
+from tests.services.onvif.test_served import FAULTS, arguments_of
 
 pytestmark = pytest.mark.interop
 onvif = pytest.importorskip("onvif")
@@ -17,7 +17,9 @@ with warnings.catch_warnings():
     from zeep import Settings, Transport
     from zeep.wsdl import Document
 
-WSDL = {"device": "devicemgmt.wsdl", "media": "media.wsdl", "deviceio": "deviceio.wsdl"}
+WSDL = {"device": "devicemgmt.wsdl"} | {
+    name: f"{name}.wsdl" for name in ("media", "deviceio", "recording", "search", "replay")
+}
 
 
 @functools.cache
@@ -47,7 +49,7 @@ def test_read(bridge, row):
     operation = operations(service).get(name)
     if operation is None:
         pytest.skip("the schema of 2012 does not have it")
-    answer = bridge.post(service, name, ARGUMENTS.get((service, name), ""), namespace=row["namespace"])
+    answer = bridge.post(service, name, arguments_of(bridge, (service, name)), namespace=row["namespace"])
     # As it goes over the wire, so that prefixes stand where we put them.
     envelope = etree.fromstring(etree.tostring(answer.root))
     value = operation.output.deserialize(envelope)

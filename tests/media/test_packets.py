@@ -2,12 +2,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.media.packets import MAX_RUN_BYTES, MAX_RUN_PACKETS, PacketizedUnit
-from bridge.wire.rtp import pack_header
+from bridge.wire.rtp import pack_header, parse_extension
 
 PAYLOADS = st.lists(st.binary(min_size=1, max_size=40) | st.just(bytes(1388)), min_size=1, max_size=150)
 
 
-def unit(payloads, *, sequence=65_530, marks=True):
+def unit(payloads, *, sequence=65_530, marks=True, extension=b""):
     return PacketizedUnit.of(
         payloads,
         payload_type=96,
@@ -17,6 +17,7 @@ def unit(payloads, *, sequence=65_530, marks=True):
         marks=marks,
         media_time=5,
         key=True,
+        extension=extension,
     )
 
 
@@ -80,3 +81,13 @@ def test_forms_are_made_once():
     assert made.for_channel(0) is made.interleaved
     assert made.for_channel(2) is made.for_channel(2)
     assert made.runs() is made.runs()
+
+
+@given(PAYLOADS)
+def test_a_header_extension_stands_in_the_first_packet_and_is_no_payload(payloads):
+    extension = bytes.fromhex("abac0001 01020304")
+    plain, made = unit(payloads), unit(payloads, extension=extension)
+    packets = [made.interleaved[at : at + size] for at, size in made.spans()]
+    assert parse_extension(packets[0]) == (0xABAC, extension[4:])
+    assert packets[1:] == packet_by_packet(payloads)[1:]
+    assert made.octets == plain.octets == made.retimed(5).octets

@@ -37,6 +37,8 @@ def test_what_there_is_and_what_is_being_written(recorded):
     assert 0 < units[-1].utc_ns - first.until_ns < NS_PER_S
     assert library.find("rec-cam-1.main").row.uuid == second.row.uuid
     assert library.find("rec-cam-7.main") is None
+    assert library.growing(first)
+    assert not Library(recorded.index).growing(first)
 
 
 def test_without_a_recorder_the_files_tell(recorded):
@@ -97,3 +99,27 @@ def test_a_reading_goes_up_to_the_live_edge(recorded):
     units = [item for item in items if isinstance(item, AccessUnit)]
     assert {unit.track for unit in units} == {0}
     assert len(units) == recorded.one.lane.written_units // 2
+
+
+def test_tracks_are_left_out_and_filled_in(recorded):
+    library = library_of(recorded)
+    bare = library.recordings(tracks=False)
+    assert [held.tracks for held in bare] == [(), ()]
+    assert library.with_tracks(bare[0]).tracks == (VIDEO, AUDIO)
+    recorded.end()
+    library = Library(recorded.index)
+    codecs = [VIDEO.codec, AUDIO.codec]
+    assert [track.codec for track in library.with_tracks(library.recordings(tracks=False)[0]).tracks] == codecs
+
+
+def test_tracks_at_an_instant(recorded):
+    for library in (library_of(recorded), None):
+        if library is None:
+            recorded.end()
+            library = Library(recorded.index)
+        held = library.find("rec-cam-0.main")
+        middle_ns = (held.from_ns + held.until_ns) // 2
+        for instant in (held.from_ns, middle_ns, held.until_ns - 1):
+            assert [track.codec for track in library.tracks_at(held, instant)] == [VIDEO.codec, AUDIO.codec]
+        assert library.tracks_at(held, held.from_ns - 1) == ()
+        assert library.tracks_at(held, held.until_ns) == ()

@@ -121,6 +121,8 @@ def test_recordings_begin_are_written_and_end_with_the_recorder(setting):
     assert setting.states() == {"gate": RecordingState.STARTING, "yard": RecordingState.OFF}
     setting.ready("gate")
     assert setting.states()["gate"] is RecordingState.RECORDING
+    assert setting.recorder.state("gate", "main") is RecordingState.RECORDING
+    assert setting.recorder.state("gate", "sub") is None
     assert (Topic.RECORDING_STATE, "rec-gate.main", {"IsRecording": True}) in setting.told
     setting.frames(249, "gate")
     setting.until(lambda: setting.status("gate").written_units > 200)
@@ -131,6 +133,18 @@ def test_recordings_begin_are_written_and_end_with_the_recorder(setting):
     assert [row.serial for row in rows] == [1, 2, 3, 4, 5]
     assert setting.told[-1] == (Topic.RECORDING_STATE, "rec-gate.main", {"IsRecording": False})
     assert setting.rows("yard") == []
+
+
+def test_what_comes_before_the_storage_is_ready_is_recorded(setting):
+    setting.apply(setting.recording("gate"), setting.recording("yard", mode=Mode.NEVER))
+    # Several GOPs; the hub has the last one alone.
+    setting.frames(120, "gate")
+    setting.ready("gate")
+    setting.frames(60, "gate")
+    assert setting.stop()
+    assert setting.status("gate").lost_units == 0
+    assert setting.rows("gate")[0].start_utc_ns == setting.streams["gate"].units[0].utc_ns
+    assert [row.run for row in setting.rows("gate")] == [1] * len(setting.rows("gate"))
 
 
 def test_applied_again_nothing_is_interrupted(setting):
@@ -274,7 +288,7 @@ def test_what_a_moved_recording_left_behind_keeps_to_its_rules(setting, monkeypa
     # The streams' clock is not the recorder's.
     setting.apply(setting.recording("gate", storage="other", retention=RetentionRule(age_ns=-(1 << 58))))
     setting.until(lambda: list(folder.segments()) == [])
-    assert setting.rows("gate") == []
+    setting.until(lambda: setting.rows("gate") == [])
 
 
 def test_a_storage_that_is_away_costs_its_own_recordings_alone_and_is_told(setting, monkeypatch):

@@ -364,3 +364,51 @@ def test_segments_of_one_run_may_be_a_little_apart_or_overlap(recording, pause_s
     back = backward(recording, 10)
     assert sorted({unit.utc_ns for unit in units(back, 0)}) == shown
     assert [one for one in others(back) if not isinstance(one, Begin)] == []
+
+
+def test_keys_that_are_apart(recording):
+    recording.write(0, 2, run=1)
+    recording.write(2, 2, run=1)
+    far = NS_PER_S
+    ahead = units(forward(recording, 0, keys_only=True, apart_ns=far))
+    assert [second(unit) for unit in ahead] == pytest.approx([0, 1.2, 2.4, 3.6])
+    back = units(backward(recording, 10, keys_only=True, apart_ns=far))
+    assert [second(unit) for unit in back] == pytest.approx([3.6, 2.4, 1.2, 0])
+
+
+def test_tracks_may_be_chosen_stretch_by_stretch(recording):
+    recording.write(0, 2)
+    recording.write(10, 2, sound=False)
+    seen = []
+
+    def choose(tracks):
+        seen.append(tracks)
+        return frozenset({len(tracks) - 1})
+
+    ahead = units(forward(recording, 0, tracks=choose))
+    assert seen == [(VIDEO, SOUND), (VIDEO,)]
+    assert [{one.track for one in ahead if (one.utc_ns < at(5)) is early} for early in (True, False)] == [{1}, {0}]
+
+
+def test_behind_what_cannot_be_read_decoding_starts_at_the_next_key_frame(recording):
+    recording.write(0, 1, run=1, gop=10)
+    recording.write(1, 1, run=1, gop=10)
+    recording.write(2, 1, run=1, gop=10, key=False)
+    recording.folder.find(2).unlink()
+    ahead = forward(recording, 0)
+    assert [second(unit) for unit in units(ahead, 0)][25:27] == pytest.approx([2.2, 2.24])
+    # Nor is a segment given up because the one that its first pictures hang on is gone.
+    assert [second(unit) for unit in units(forward(recording, 2.1), 0)][:1] == pytest.approx([2.2])
+    assert not [one for one in forward(recording, 2.1) if isinstance(one, Broken)]
+
+
+def test_until_when_there_is_footage(recording):
+    recording.write(0, 2)
+    recording.write(10, 2)
+    reading = Reading(recording)
+    assert [reading.latest_ns(at(one)) for one in (-1, 5, 11, 20)] == [None, at(2), at(11) + 1, at(12)]
+    reading.close()
+    recording.folder.find(2).unlink()
+    reading = Reading(recording)
+    assert reading.latest_ns(at(20)) == at(2)
+    reading.close()

@@ -6,7 +6,8 @@ service             a request's way: envelope, operation, log-in, rights, valida
 login, policy       who calls, and who may call what (wsdl/operations.json)
 call, addresses     one call as a handler sees it; under which address the client knows us
 schemas             the services we speak and where their schemas lie
-served              the handlers: device, media, media2, deviceio, over profiles, answers and host
+served              the handlers: device, media, media2, deviceio, over profiles, answers and host;
+                    recording, search, replay, over recorded, recording_parts, recording_events
 slices, warming     lists of all cameras without a break in anybody's video: in slices, and rendered ahead
 snapshot            still pictures on the same port
 """

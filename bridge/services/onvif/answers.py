@@ -102,6 +102,12 @@ def stream_url(call: Call, profile: Profile) -> str:
     return _short(call, call.rtsp_url(profile.path), f"rtsp://{{}}:{call.rtsp_port}{profile.path}")
 
 
+def replay_url(call: Call, recording_token: str) -> str:
+    """Where the recording plays."""
+    path = f"/recordings/{recording_token}"
+    return _short(call, call.rtsp_url(path), f"rtsp://{{}}:{call.rtsp_port}{path}")
+
+
 def snapshot_url(call: Call, profile: Profile) -> str:
     """Where the still picture of the profile's camera is."""
     path = f"/snapshot/{profile.source.token}.jpg"

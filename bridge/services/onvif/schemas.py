@@ -27,9 +27,9 @@ class ServiceSchema:
     path: str
 
 
-def _service(name: str, version: str, wsdl: str, namespace: str = "") -> ServiceSchema:
+def _service(name: str, version: str, wsdl: str, namespace: str = "", *, path: str = "") -> ServiceSchema:
     namespace = f"http://www.onvif.org/{version}/{namespace or name}/wsdl"
-    return ServiceSchema(name, namespace, f"{version}/{wsdl}", f"/onvif/{name}_service")
+    return ServiceSchema(name, namespace, f"{version}/{wsdl}", path or f"/onvif/{name}_service")
 
 
 SERVICES = {
@@ -43,7 +43,8 @@ SERVICES = {
         _service("imaging", "ver20", "imaging/wsdl/imaging.wsdl"),
         _service("deviceio", "ver10", "deviceio.wsdl", "deviceIO"),
         _service("recording", "ver10", "recording.wsdl"),
-        _service("search", "ver10", "search.wsdl"),
+        # The path of XProtect's own bridge, whose users have written it down.
+        _service("search", "ver10", "search.wsdl", path="/onvif/recording_search_service"),
         _service("replay", "ver10", "replay.wsdl"),
         _service("analytics", "ver20", "analytics/wsdl/analytics.wsdl"),
         _service("receiver", "ver10", "receiver.wsdl"),

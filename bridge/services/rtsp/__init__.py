@@ -2,8 +2,12 @@
 
 server      listening, limits, log-ins, the viewers of all sessions
 connection  one TCP connection: bytes to the dialogue, its events to the rest
+served      what the server asks of presentations and viewers, live or recorded
 live        `/live/<camera>[/<stream>]` and the shared RTP of each stream
-viewer      what a session holds from PLAY to its end
+viewer      what a session of live video holds from PLAY to its end
+recorded    `/recordings/<recording token or camera>`
+replay_viewer, replay_reading
+            what a session of a recording holds: its PLAYs, and what is read for them
 writer      the one ordered writer of a connection: replies, RTCP, media
 udp         RTP and RTCP by UDP
 """

@@ -1,15 +1,16 @@
 """One TCP connection of the RTSP door: bytes to the dialogue, its events to writer, ports and viewers."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.time import MonotonicNs
-from bridge.dialogue.rtsp_presentation import Presentation
 from bridge.dialogue.rtsp_server import Connection
 from bridge.dialogue.rtsp_server_events import (
     Close,
@@ -18,6 +19,7 @@ from bridge.dialogue.rtsp_server_events import (
     LoginFailed,
     NotFound,
     Paused,
+    PauseWanted,
     PlayRequested,
     PlayStarted,
     PortsWanted,
@@ -26,7 +28,7 @@ from bridge.dialogue.rtsp_server_events import (
     TrackEnded,
     TracksWanted,
 )
-from bridge.services.rtsp.live import LivePresentation, TracksWatch
+from bridge.services.rtsp.served import PlayRefusedError
 from bridge.services.rtsp.writer import ConnectionWriter
 from bridge.wire.rtsp.message import Reader, Request, Response
 
@@ -44,9 +46,10 @@ class RtspConnection(Protocol):
         self._server = server
         self._log = structlog.get_logger()
         self._reader = Reader(self._on_message, self._on_frame)
-        self._watch: TracksWatch | None = None
+        self._stop_waiting: Callable[[], object] | None = None
         self._bytes_read = 0
         self._reading_paused = False
+        self._gone = False
         self._now = MonotonicNs(0)
         self.peer = ""
 
@@ -81,10 +84,11 @@ class RtspConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """The transport is gone."""
+        self._gone = True
         self._now = self._server.clock.monotonic_ns()
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        if self._stop_waiting is not None:
+            self._stop_waiting()
+            self._stop_waiting = None
         self.writer.close()
         self.perform(self.dialogue.lost())
         self._server.disconnected(self)
@@ -128,19 +132,19 @@ class RtspConnection(Protocol):
                 self._log.info("RTSP connection closed", reason=reason, after_bytes=self._bytes_read)
                 self.writer.lose()
             case TracksWanted(presentation=presentation):
-                self._wait_for_tracks(presentation)
+                self._stop_waiting = server.served(presentation).when_known(self._on_known)
             case PortsWanted():
                 ports = server.give_ports(event, self)
                 answer = self.dialogue.accept_ports(ports, now) if ports else self.dialogue.refuse(503, now)
                 self.perform(answer)
-            case PlayRequested(session=session):
-                starts = server.play(session, self)
-                answer = self.dialogue.refuse(404, now) if starts is None else self.dialogue.accept_play(starts, now)
-                self.perform(answer)
+            case PlayRequested():
+                Deferred.fromCoroutine(self._play(event)).addErrback(self._on_failure)
             case PlayStarted(session=session):
                 server.begin(session, now)
             case Paused(session=session):
                 server.pause(session, now)
+            case PauseWanted(session=session, at_ns=at_ns):
+                server.pause_at(session, at_ns, now)
             case TrackEnded(session=session, track=track):
                 server.stop_track(session, track, now)
             case SessionEnded(session=session, reason=reason):
@@ -152,20 +156,32 @@ class RtspConnection(Protocol):
             case NotFound(user=user, path=path):
                 server.not_found(user, path, self)
 
-    def _wait_for_tracks(self, presentation: Presentation) -> None:
-        if not isinstance(presentation, LivePresentation):
-            self.perform(self.dialogue.resume(self._now))
+    async def _play(self, asked: PlayRequested) -> None:
+        """Recorded media are looked up and read before the answer; the connection may be gone by then."""
+        try:
+            start = await self._server.play(asked, self)
+        except PlayRefusedError as refused:
+            status = refused.status
+            self._answer(lambda now: self.dialogue.refuse(status, now))
             return
-        server = self._server
-        self._watch = TracksWatch(
-            server.reactor, presentation.stream.hub, server.limits.tracks_wait_s, self._on_tracks_or_not
-        )
+        self._answer(lambda now: self.dialogue.accept_play(start.starts, now, *start.headers))
 
-    def _on_tracks_or_not(self) -> None:
-        self._watch = None
+    def _on_known(self, status: int) -> None:
+        self._stop_waiting = None
+        self._answer(lambda now: self.dialogue.refuse(status, now) if status else self.dialogue.resume(now))
+
+    def _answer(self, answer: Callable[[MonotonicNs], list[Event]]) -> None:
+        """What the dialogue waits for."""
+        if self._gone:
+            return
         self._now = self._server.clock.monotonic_ns()
-        self.perform(self.dialogue.resume(self._now))
+        self.perform(answer(self._now))
         self.pace()
+
+    def _on_failure(self, failure: Failure) -> None:
+        """A defect of ours: nobody is to wait for an answer that does not come."""
+        self._log.error("a PLAY failed", error=failure.getErrorMessage(), traceback=failure.getTraceback())
+        self.abort()
 
     def _on_message(self, message: Request | Response) -> None:
         if isinstance(message, Request):  # answers to requests that we never send are nothing to us

@@ -3,7 +3,7 @@
 There is one `RtpStream` per hub, made when its first viewer asks and kept while the catalogue has the stream.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,11 @@ from twisted.internet.interfaces import IDelayedCall
 from bridge.base.media import Medium, Track
 from bridge.base.time import NS_PER_S, Clock
 from bridge.dialogue.rtsp_presentation import OfferedTrack, control_of
+from bridge.dialogue.rtsp_session import Session
 from bridge.media.hub import Hub, Subscriber
 from bridge.media.rtp_stream import RtpStream
+from bridge.services.rtsp.served import Served
+from bridge.services.rtsp.viewer import LiveViewer
 from bridge.system.access import Action, Gatekeeper, Principal
 from bridge.system.catalogue import Catalogue, LiveStream
 from bridge.wire.payload import media_for_track
@@ -26,6 +29,7 @@ class LivePresentation:
     """One stream as one principal may have it; see `bridge.dialogue.rtsp_presentation.Presentation`.
 
     audio: whether he may hear it
+    watch: (done) -> calls it when the tracks are known, or after a while
     """
 
     camera_id: str
@@ -33,8 +37,10 @@ class LivePresentation:
     stream: LiveStream
     rtp: RtpStream
     audio: bool
+    watch: Callable[[Callable[[], object]], "TracksWatch"]
     live: bool = True
     range: str = "npt=now-"
+    deed: str = "live"
 
     @property
     def path(self) -> str:
@@ -53,6 +59,21 @@ class LivePresentation:
             if self.audio or track.medium is not Medium.AUDIO
         ]
 
+    def stays(self, allowed: Served | None, tracks: Collection[int]) -> bool:
+        """Whether a session of these tracks may go on, when its user would be given `allowed` now."""
+        if not isinstance(allowed, LivePresentation) or allowed.stream.hub is not self.stream.hub:
+            return False
+        return not set(tracks) - {offered.track for offered in allowed.tracks()}
+
+    def when_known(self, done: Callable[[int], object]) -> Callable[[], object]:
+        """In time, or not: then there is nothing to describe, and the dialogue says so."""
+        return self.watch(lambda: done(0)).cancel
+
+    def viewer(self, session: Session, peer: str, principal: Principal | None) -> LiveViewer:
+        """For a session of it."""
+        fast_start = principal is None or principal.fast_start
+        return LiveViewer(session, self, self.rtp, peer=peer, fast_start=fast_start)
+
 
 class LiveStreams:
     """The live streams that the catalogue has, as the RTSP door serves them."""
@@ -64,13 +85,18 @@ class LiveStreams:
         catalogue: Catalogue,
         gatekeeper: Gatekeeper,
         make_rtp: Callable[[Hub, Callable[[], object]], RtpStream],
+        wait_s: float,
     ) -> None:
-        """make_rtp: (hub, wake) -> its RtpStream; `wake` is to be called when its next timeout has become earlier."""
+        """
+        make_rtp: (hub, wake) -> its RtpStream; `wake` is to be called when its next timeout has become earlier
+        wait_s:   how long the tracks of a camera that was never reached are waited for
+        """
         self._reactor = reactor
         self._clock = clock
         self._catalogue = catalogue
         self._gatekeeper = gatekeeper
         self._make_rtp = make_rtp
+        self._wait_s = wait_s
         self._timed: dict[Hub, _TimedStream] = {}
 
     def find(self, principal: Principal, path: str) -> LivePresentation | None:
@@ -83,7 +109,14 @@ class LiveStreams:
         if camera is None or stream is None or not self._gatekeeper.may(principal, Action.LIVE, camera.id):
             return None
         audio = self._gatekeeper.may(principal, Action.AUDIO, camera.id)
-        return LivePresentation(camera.id, camera.name, stream, self._rtp_of(stream.hub), audio)
+        return LivePresentation(
+            camera.id,
+            camera.name,
+            stream,
+            self._rtp_of(stream.hub),
+            audio,
+            lambda done: TracksWatch(self._reactor, stream.hub, self._wait_s, done),
+        )
 
     def knows(self, path: str) -> str | None:
         """The camera that `path` is about, whoever asks: for the audit."""

@@ -4,9 +4,9 @@ The conversation itself is `dialogue/rtsp_server`; which addresses lead to which
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from twisted.internet.defer import Deferred
@@ -14,21 +14,21 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 
-from bridge.base.errors import LocalProtocolError
 from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.digest import DigestAuthenticator
 from bridge.dialogue.rtsp_login import Login
 from bridge.dialogue.rtsp_presentation import Presentation
 from bridge.dialogue.rtsp_server import Connection, ServerSide
-from bridge.dialogue.rtsp_server_events import PortsWanted
-from bridge.dialogue.rtsp_session import Session, Sessions
+from bridge.dialogue.rtsp_server_events import PlayRequested, PortsWanted
+from bridge.dialogue.rtsp_session import MAX_REPLAYS, Session, Sessions
 from bridge.dialogue.rtsp_states import State
 from bridge.media.hub import Hub
 from bridge.media.rtp_stream import RtpStream
 from bridge.services.rtsp.connection import RtspConnection
-from bridge.services.rtsp.live import LivePresentation, LiveStreams
+from bridge.services.rtsp.live import LiveStreams
+from bridge.services.rtsp.recorded import RecordedStreams
+from bridge.services.rtsp.served import PlayStart, Served, Viewer, hears
 from bridge.services.rtsp.udp import UdpSender
-from bridge.services.rtsp.viewer import Viewer
 from bridge.system.access import Gatekeeper, Principal
 from bridge.system.audit import Audit
 from bridge.system.catalogue import Catalogue
@@ -42,11 +42,15 @@ TICK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RtspLimits:
-    """Bounds of the door. What is beyond `connections` is closed at once, beyond `sessions` answered 453."""
+    """Bounds of the door. What is beyond `connections` is closed at once, beyond `sessions` answered 453.
+
+    replays: sessions of recordings, of all sessions
+    """
 
     connections: int = 1000
     connections_per_address: int = 500
     sessions: int = 1000
+    replays: int = MAX_REPLAYS
     sessions_per_connection: int = 8
     session_timeout_s: int = 60
     request_timeout_s: int = 10
@@ -57,11 +61,15 @@ class RtspLimits:
 
 @dataclass(slots=True)
 class RtspStatistics:
-    """What the door has counted since it was made; connections, sessions and viewers are those of now."""
+    """What the door has counted since it was made; connections, sessions, viewers and replays are those of now.
+
+    replays: sessions of recordings, whether they play or not
+    """
 
     connections: int = 0
     sessions: int = 0
     viewers: int = 0
+    replays: int = 0
     connections_accepted: int = 0
     connections_refused: int = 0
     sessions_made: int = 0
@@ -103,8 +111,13 @@ class RtspServer(Factory):
         limits: RtspLimits = RtspLimits(),
         udp: UdpSender | None = None,
         make_rtp: Callable[[Hub, Callable[[], object]], RtpStream] | None = None,
+        recorded: RecordedStreams | None = None,
     ) -> None:
-        """udp, make_rtp: for tests; usually made here. hosts: addresses of ours that media go out from by UDP."""
+        """
+        udp, make_rtp: for tests; usually made here
+        hosts:         addresses of ours that media go out from by UDP
+        recorded:      None: there are no recordings
+        """
         self.reactor = reactor
         self.clock = clock
         self.limits = limits
@@ -126,8 +139,15 @@ class RtspServer(Factory):
             catalogue,
             gatekeeper,
             make_rtp or (lambda hub, wake: RtpStream(hub, clock, random_bytes, limits.packet_bytes, wake=wake)),
+            limits.tracks_wait_s,
         )
-        sessions = Sessions(random_bytes, timeout_s=limits.session_timeout_s, max_sessions=limits.sessions)
+        self.recorded = recorded
+        sessions = Sessions(
+            random_bytes,
+            timeout_s=limits.session_timeout_s,
+            max_sessions=limits.sessions,
+            max_replays=limits.replays,
+        )
         login = None
         if accounts.anonymous is None:
             login = Login(
@@ -149,6 +169,7 @@ class RtspServer(Factory):
         counts = self.counts
         counts.connections = len(self._connections)
         counts.sessions, counts.sessions_made = len(self.side.sessions), self.side.sessions.made
+        counts.replays = self.side.sessions.replays
         counts.viewers = sum(viewer.started for viewer in self._viewers.values())
         return counts
 
@@ -211,14 +232,8 @@ class RtspServer(Factory):
     def recheck(self) -> None:
         """Cameras or rights have changed: ends the sessions that would not be allowed any more."""
         for session in self.side.sessions:
-            now_allowed = self._find(session.user, session.presentation.path)
-            before = session.presentation
-            if (
-                not isinstance(now_allowed, LivePresentation)
-                or not isinstance(before, LivePresentation)
-                or now_allowed.stream.hub is not before.stream.hub
-                or session.legs.keys() - {offered.track for offered in now_allowed.tracks()}
-            ):
+            allowed = self._find(session.user, session.presentation.path)
+            if not self.served(session.presentation).stays(allowed, session.legs.keys()):
                 self._end(session, "no longer allowed or no longer there")
         self.live.prune()
 
@@ -237,6 +252,8 @@ class RtspServer(Factory):
         camera_id = self.live.knows(path)
         if camera_id:
             self._note(user, "live.play", camera_id, "refused", connection.peer)
+        elif self.recorded is not None and (camera_id := self.recorded.knows(path)):
+            self._note(user, "playback.play", camera_id, "refused", connection.peer)
 
     def _principal_of(self, user: str) -> Principal | None:
         if self._accounts.anonymous is not None:
@@ -250,9 +267,15 @@ class RtspServer(Factory):
     def _is_locked_out(self, address: str, user: str) -> bool:
         return self._accounts.lockout.locked(address, user, self.clock.monotonic_ns())
 
-    def _find(self, user: str, path: str) -> Presentation | None:
+    def _find(self, user: str, path: str) -> Served | None:
         principal = self._principal_of(user)
-        return self.live.find(principal, path) if principal else None
+        if principal is None:
+            return None
+        return self.live.find(principal, path) or (self.recorded.find(principal, path) if self.recorded else None)
+
+    def served(self, presentation: Presentation) -> Served:
+        """All presentations of our dialogues come from `_find`."""
+        return cast("Served", presentation)
 
     # Viewers
 
@@ -261,29 +284,38 @@ class RtspServer(Factory):
         ports = self._udp.ports_for(connection.local_host, connection.peer_host) if self._udp else None
         if ports is None:
             return None
-        self._viewer(event.session, connection).give_ports(event.track, ports)
+        self._viewer(event.session, connection).ports[event.track] = ports
         return ports.ports
 
-    def play(self, session: Session, connection: RtspConnection) -> Mapping[int, tuple[int | None, int | None]] | None:
-        """The start points of its playback; None: the camera has its tracks no more."""
+    async def play(self, asked: PlayRequested, connection: RtspConnection) -> PlayStart:
+        """The start points of its playback. Raises PlayRefusedError."""
+        session = asked.session
         viewer = self._viewer(session, connection)
-        try:
-            return viewer.play(connection.writer, lambda reason: self._end(session, reason), self.clock.monotonic_ns())
-        except LookupError:
-            return None
+        return await viewer.play(
+            asked, connection.writer, lambda reason: self._end(session, reason), self.clock.monotonic_ns()
+        )
 
     def begin(self, session: Session, now: MonotonicNs) -> None:
         """Its PLAY was answered."""
         viewer = self._viewers.get(session.id)
-        if viewer is not None and not viewer.started:
-            viewer.begin(now)
+        if viewer is None:
+            return
+        started = viewer.started
+        viewer.begin(now)
+        if viewer.started and not started:
             self.counts.plays += 1
-            self._note(session.user, "live.play", viewer.presentation.camera_id, "ok", viewer.peer)
+            shown = viewer.presentation
+            self._note(session.user, f"{shown.deed}.play", shown.camera_id, "ok", viewer.peer)
 
     def pause(self, session: Session, now: MonotonicNs) -> None:
         """No media until the next PLAY."""
         if (viewer := self._viewers.get(session.id)) is not None:
             viewer.pause(now)
+
+    def pause_at(self, session: Session, at_ns: int, now: MonotonicNs) -> None:
+        """No media from that instant (UTC) of the recording on."""
+        if (viewer := self._viewers.get(session.id)) is not None:
+            viewer.pause_at(at_ns, now)
 
     def stop_track(self, session: Session, track: int, now: MonotonicNs) -> None:
         """One of its tracks was torn down or set up anew."""
@@ -296,7 +328,8 @@ class RtspServer(Factory):
         if viewer is not None:
             viewer.stop(self.clock.monotonic_ns())
             if viewer.played:
-                self._note(session.user, "live.stop", viewer.presentation.camera_id, reason, viewer.peer)
+                shown = viewer.presentation
+                self._note(session.user, f"{shown.deed}.stop", shown.camera_id, reason, viewer.peer)
 
     def plays(self, dialogue: Connection) -> bool:
         """Whether media flow on that connection."""
@@ -305,22 +338,15 @@ class RtspServer(Factory):
     def heard(self, host: str, port: int) -> None:
         """A client's RTCP came by UDP: a sign of life of the session that it belongs to."""
         for viewer in self._viewers.values():
-            if viewer.hears(host, port):
+            if hears(viewer.session, host, port):
                 self.side.sessions.touch(viewer.session, self.clock.monotonic_ns())
 
     def _viewer(self, session: Session, connection: RtspConnection) -> Viewer:
         viewer = self._viewers.get(session.id)
         if viewer is None:
-            presentation = session.presentation
-            if not isinstance(presentation, LivePresentation):
-                raise LocalProtocolError(f"{presentation.path} is not live")
             principal = self._principal_of(session.user)
-            viewer = self._viewers[session.id] = Viewer(
-                session,
-                presentation,
-                peer=connection.peer,
-                fast_start=principal is None or principal.fast_start,
-            )
+            viewer = self.served(session.presentation).viewer(session, connection.peer, principal)
+            self._viewers[session.id] = viewer
         return viewer
 
     def _end(self, session: Session, reason: str) -> None:

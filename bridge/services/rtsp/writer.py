@@ -45,6 +45,7 @@ class ConnectionWriter:
         self._on_close = on_close
         self._outbox = Outbox()
         self._listeners: list[Callable[[], object]] = []
+        self._waiting: list[Callable[[], object]] = []
         handle = transport.getHandle()
         self._socket: socket.socket | None = handle if isinstance(handle, socket.socket) else None
         self._watching = False
@@ -77,6 +78,11 @@ class ConnectionWriter:
         """No more calls."""
         if on_blocked in self._listeners:
             self._listeners.remove(on_blocked)
+
+    def when_clear(self, call: Callable[[], object]) -> None:
+        """`call` is called once, when nothing waits any more; never if the connection ends before."""
+        if not self._closed and call not in self._waiting:
+            self._waiting.append(call)
 
     def write(self, data: bytes) -> None:
         """Replies and RTCP: in order with the media, never dropped."""
@@ -195,6 +201,10 @@ class ConnectionWriter:
         self._unwatch()
         if self._losing:
             self._finish()
+            return
+        # In turn: who stops the writer from being clear again waits behind the others.
+        while self._waiting and self.clear:
+            self._waiting.pop(0)()
 
     def _unwatch(self) -> None:
         if self._watching:
@@ -207,6 +217,7 @@ class ConnectionWriter:
             self._timer.cancel()
             self._timer = None
         self._outbox.clear()
+        self._waiting.clear()
 
     def _finish(self) -> None:
         """Everything has gone out: the transport closes."""

@@ -82,6 +82,19 @@ def parameter_sets(parts: Sequence[bytes]) -> tuple[bytes, ...] | None:
     return None
 
 
+#: By the first byte of a NAL unit: of what holds picture data of the base view.
+_IS_SLICE = bytes(NalType.SLICE <= byte & 0x1F <= NalType.SLICE_IDR for byte in range(256))
+_REF_IDC = 0x60
+
+
+def is_reference(parts: Sequence[bytes]) -> bool:
+    """Whether other pictures may refer to this one; of what is no picture too.
+
+    nal_ref_idc is zero for all slices of a picture or for none (7.4.1).
+    """
+    return next((part[0] & _REF_IDC != 0 for part in parts if part and _IS_SLICE[part[0]]), True)
+
+
 def parse_sps(nal: bytes) -> Sps:
     """Sequence parameter set (7.3.2.1.1), NAL header included. Raises RemoteProtocolError."""
     if nal_type(nal) != NalType.SPS:

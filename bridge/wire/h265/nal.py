@@ -91,6 +91,25 @@ def parameter_sets(parts: Sequence[bytes]) -> tuple[bytes, ...] | None:
     return None
 
 
+def is_reference(parts: Sequence[bytes], sub_layers: int = 1) -> bool:
+    """Whether other pictures may refer to this one; of what is no picture too.
+
+    sub_layers: of the stream. Pictures of a "sub-layer non-reference" type (7.4.2.2: the even ones below 16) are none
+    to their own temporal layer, but may be to those above it.
+    """
+    for part in parts:
+        if len(part) >= HEADER_BYTES and (kind := nal_type(part)) < FIRST_NON_VCL_TYPE:
+            temporal_id = (part[1] & 0x07) - 1
+            return kind >= NalType.BLA_W_LP or bool(kind & 1) or temporal_id < sub_layers - 1
+    return True
+
+
+def sub_layers(sets: Sequence[bytes]) -> int:
+    """The most temporal layers that a sequence parameter set among `sets` has; 1 without any (7.3.2.2)."""
+    counts = [(nal[HEADER_BYTES] >> 1 & 0x07) + 1 for nal in sets if nal_type(nal) == NalType.SPS and len(nal) > 2]
+    return max(counts, default=1)
+
+
 def parse_sps(nal: bytes) -> Sps:
     """Sequence parameter set (7.3.2.2), NAL header included. Raises RemoteProtocolError."""
     if nal_type(nal) != NalType.SPS:

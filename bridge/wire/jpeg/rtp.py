@@ -41,6 +41,7 @@ _TABLES_BYTES = 4
 _HEADER = struct.Struct("!I4B")
 _RESTART = struct.Struct("!HH")
 _TABLES = struct.Struct("!BBH")
+_EXTENSION_HEAD = struct.Struct("!HH")
 _pack_offset = struct.Struct("!I").pack
 
 _OFFSET_MASK = 0xFFFFFF
@@ -319,6 +320,8 @@ class Depacketizer:
 
 #: The segments of a header that is made, in their order.
 _KINDS = (Marker.DQT, Marker.DHT, Marker.DRI, Marker.SOF0, Marker.SOS)
+#: What an extension of ours tells beside the frame and the scan; JFIF knows the aspect of pixels.
+_TOLD = (Marker.APP0, Marker.DQT, Marker.DHT, Marker.DRI)
 
 
 def _side(blocks: int, announced: int) -> int:
@@ -328,11 +331,36 @@ def _side(blocks: int, announced: int) -> int:
     return 8 * blocks
 
 
+def header_extension(picture: bytes) -> bytes:
+    """The RTP header extension that the first packet of a picture needs, whole; b"" where RFC 2435 tells all of it.
+
+    ONVIF Streaming Specification, "JPEG over RTP": the segments in front of the scan, but for what applications put
+    there. `packetize` leaves room for it.
+    """
+    try:
+        header = jpeg.parse_header(picture)
+    except RemoteProtocolError:
+        return b""
+    if _type_of(header) is not None and not _is_large(header):
+        return b""
+    return _extension_of(picture)
+
+
+def _extension_of(picture: bytes) -> bytes:
+    found = [(marker, picture[at:end]) for marker, at, end in jpeg.segments(picture)]
+    told = b"".join(data for marker, data in found[:-1] if jpeg.is_frame(marker) or marker in _TOLD)
+    scan = found[-1][1]
+    # SOS must stand last; fill bytes may stand before any marker (T.81 B.1.1.2).
+    told += b"\xff" * (-(len(told) + len(scan)) % 4) + scan
+    return _EXTENSION_HEAD.pack(FIRST_EXTENSION, len(told) // 4) + told
+
+
 def packetize(parts: Sequence[bytes], max_payload_bytes: int) -> list[bytes]:
     """RTP payloads of one picture, in order; the last gets the marker (RFC 2435 3).
 
-    Quantisation tables go in band with every picture (Q 255). A picture that RFC 2435 cannot tell is left out: one
-    that is not baseline with standard Huffman tables and 4:2:0 or 4:2:2, or has 16 MiB.
+    Quantisation tables go in band with every picture (Q 255). A picture that RFC 2435 cannot tell (not baseline with
+    standard Huffman tables and 4:2:0 or 4:2:2, or larger than 2040) needs its `header_extension`, for which there is
+    room in the first packet. One of 16 MiB, or with headers beyond a packet, is left out.
     max_payload_bytes: at least 300, as header and tables must stand in the first one
     """
     if max_payload_bytes < 300:
@@ -343,10 +371,13 @@ def packetize(parts: Sequence[bytes], max_payload_bytes: int) -> list[bytes]:
             header = jpeg.parse_header(picture)
         except RemoteProtocolError:
             continue
-        kind = _type_of(header)
-        if kind is not None and len(picture) - header.scan_at <= _OFFSET_MASK:
-            _fragment(picture, header, kind, max_payload_bytes, payloads)
+        if len(picture) - header.scan_at <= _OFFSET_MASK:
+            payloads += _fragments(picture, header, max_payload_bytes)
     return payloads
+
+
+def _is_large(header: Header) -> bool:
+    return header.width > MAX_SIDE or header.height > MAX_SIDE
 
 
 def _type_of(header: Header) -> int | None:
@@ -359,23 +390,28 @@ def _type_of(header: Header) -> int | None:
     return _LUMA.index(luma)
 
 
-def _fragment(picture: bytes, header: Header, kind: int, max_payload_bytes: int, payloads: list[bytes]) -> None:
-    tables = [header.tables[number] for _, number in header.sampling[:2]]
+def _fragments(picture: bytes, header: Header, max_payload_bytes: int) -> list[bytes]:
+    kind, large = _type_of(header), _is_large(header)
+    extension_bytes = len(_extension_of(picture)) if kind is None or large else 0
+    if kind is None:
+        kind = 1  # the frame in the extension counts
+    tables = [header.tables[number] for _, number in header.sampling[:2] if number in header.tables]
     precision = sum((len(table) > jpeg.TABLE_BYTES) << number for number, table in enumerate(tables))
     data = b"".join(tables)
     between = b""
     if header.restart_interval:
         kind |= RESTARTS
         between = _RESTART.pack(header.restart_interval, _WHOLE_FRAME)
-    large = header.width > MAX_SIDE or header.height > MAX_SIDE
     across, down = (0, 0) if large else ((header.width + 7) // 8, (header.height + 7) // 8)
     shape = bytes((kind, _TABLES_CHANGE, across, down)) + between
     at, end = header.scan_at, len(picture)
     if picture.endswith(EOI):
         end -= len(EOI)
     first = bytes(4) + shape + _TABLES.pack(0, precision, len(data)) + data
-    step = max_payload_bytes - len(first)
-    payloads.append(first + picture[at : min(at + step, end)])
+    step = max_payload_bytes - extension_bytes - len(first)
+    if step <= 0:
+        return []
+    payloads = [first + picture[at : min(at + step, end)]]
     scan, at = at, at + step
     step = max_payload_bytes - 4 - len(shape)
     last = end - step
@@ -384,3 +420,4 @@ def _fragment(picture: bytes, header: Header, kind: int, max_payload_bytes: int,
         at += step
     if at < end:
         payloads.append(_pack_offset(at - scan) + shape + picture[at:end])
+    return payloads

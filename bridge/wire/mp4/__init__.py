@@ -6,6 +6,8 @@ init           the head of a fragmented file: `ftyp` and `moov`
 fragment       `prft`, `moof` and the head of `mdat`
 random_access  `mfra`: where decoding may start, at the end of a file
 plain          a file without fragments: its `moov` comes last
+evidence       `meta` of an export: who exported what, and signatures over the whole file
+digests        what an export holds, and the digest of each part
 
 Any bytes give a value or DamagedError. Offsets in errors count from the beginning of the bytes that were given.
 """

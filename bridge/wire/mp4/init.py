@@ -53,7 +53,7 @@ _NO_SAMPLES = b"".join(
 
 def init(tracks: Sequence[Track]) -> tuple[bytes, bytes]:
     """(`ftyp`, `moov`) of a file whose fragments hold these tracks."""
-    traks = [trak(track, number, _NO_SAMPLES) for number, track in enumerate(tracks, 1)]
+    traks = [trak([track], number, _NO_SAMPLES) for number, track in enumerate(tracks, 1)]
     defaults = [full_box(b"trex", 0, 0, _EXTENDS.pack(number, 1, 0, 0, 0)) for number in range(1, len(tracks) + 1)]
     return FTYP, box(b"moov", movie_header(0, len(tracks)), *traks, box(b"mvex", *defaults))
 
@@ -65,23 +65,33 @@ def movie_header(duration: int, tracks: int) -> bytes:
 
 
 def trak(
-    track: Track, number: int, tables: bytes, *, duration: int = 0, media_duration: int = 0, edits: bytes = b""
+    formats: Sequence[Track],
+    number: int,
+    tables: bytes,
+    *,
+    duration: int = 0,
+    media_duration: int = 0,
+    edits: bytes = b"",
 ) -> bytes:
     """`trak` with the id `number`.
 
+    formats:        of its sample entries, at least one: of one medium, codec and clock rate
     tables:         the boxes behind `stsd` in `stbl`
     duration:       what is shown of it, in MOVIE_TIMESCALE
     media_duration: of all its samples, in the track's clock rate
     edits:          `edts`, or nothing
     """
+    track = formats[0]
+    width, height = max(one.width for one in formats), max(one.height for one in formats)
     volume = _FULL_VOLUME if track.medium is Medium.AUDIO else 0
     header = full_box(
         b"tkhd",
         1,
         _ENABLED_IN_MOVIE,
-        _TRACK.pack(number, duration, 0, 0, volume, _MATRIX, _fixed_16(track.width), _fixed_16(track.height)),
+        _TRACK.pack(number, duration, 0, 0, volume, _MATRIX, _fixed_16(width), _fixed_16(height)),
     )
-    table = box(b"stbl", full_box(b"stsd", 0, 0, _COUNT.pack(1), sample_entry(track)), tables)
+    entries = full_box(b"stsd", 0, 0, _COUNT.pack(len(formats)), *map(sample_entry, formats))
+    table = box(b"stbl", entries, tables)
     media = box(
         b"mdia",
         full_box(b"mdhd", 1, 0, _MEDIA.pack(track.clock_rate, media_duration, _LANGUAGE_UNDETERMINED, 0)),

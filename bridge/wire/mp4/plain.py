@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from operator import sub
+from operator import add, sub
 
 from bridge.base.media import Medium, Track
 from bridge.wire.mp4.boxes import box, full_box
@@ -18,6 +18,9 @@ from bridge.wire.mp4.init import MOVIE_TIMESCALE, movie_header, trak
 
 #: `iso4` stands for signed composition offsets; old players look for `mp42`.
 FTYP = box(b"ftyp", b"mp42", bytes(4), b"mp42iso4")
+
+#: The same for files of the ONVIF Export File Format, whose brand is `isom`.
+EXPORT_FTYP = box(b"ftyp", b"isom", bytes(4), b"isomiso4mp42")
 
 MDAT_HEADER_BYTES = 16
 
@@ -41,6 +44,10 @@ class PlainTrack:
     keys:         not 0 where decoding may start at the sample; not asked of sound
     starts_at:    presentation time of this track at which the presentation starts. Samples before it are there for
                   decoders and not shown; where it lies before all samples, the track starts that much later
+    ends_at:    presentation time at which it ends; None: with the last sample
+    changes:    (sample, format): from the sample of that number (from 0) on the track has that format. In order; each
+                format gets one sample entry, however often it comes back (FFmpeg takes 1,024 at most)
+    number:     its id
     """
 
     track: Track
@@ -51,11 +58,19 @@ class PlainTrack:
     at: Sequence[int]
     keys: Sequence[int]
     starts_at: int
+    ends_at: int | None = None
+    changes: Sequence[tuple[int, Track]] = ()
+    number: int = 1
 
     def __post_init__(self) -> None:
         count = len(self.decode_times)
         if not count or any(len(column) != count for column in (self.offsets, self.sizes, self.at, self.keys)):
             raise ValueError(f"a track of {count} samples with columns of another length, or none")
+
+    @property
+    def formats(self) -> list[Track]:
+        """One for each sample entry."""
+        return list(dict.fromkeys((self.track, *(track for _, track in self.changes))))
 
 
 def mdat_header(size_bytes: int) -> bytes:
@@ -71,31 +86,36 @@ def moov(tracks: Sequence[PlainTrack]) -> bytes:
     """
     traks = []
     longest = 0
-    for number, plain in enumerate(tracks, 1):
-        edits, duration = _edits(plain)
-        media_duration = plain.end - plain.decode_times[0]
+    for plain in tracks:
+        edits, duration, ends = _edits(plain)
+        length = plain.end - plain.decode_times[0]
         traks.append(
-            trak(plain.track, number, _tables(plain), duration=duration, media_duration=media_duration, edits=edits)
+            trak(plain.formats, plain.number, _tables(plain), duration=duration, media_duration=length, edits=edits)
         )
-        longest = max(longest, duration)
-    return box(b"moov", movie_header(longest, len(tracks)), *traks)
+        # Longer than the presentation by what is hidden in front: qtdemux of GStreamer 1.22 holds media times against
+        # it, and would leave out as much at the end.
+        longest = max(longest, duration, ends)
+    return box(b"moov", movie_header(longest, max((plain.number for plain in tracks), default=0)), *traks)
 
 
-def _edits(plain: PlainTrack) -> tuple[bytes, int]:
-    """(`edts`, how long the track is shown, in MOVIE_TIMESCALE), 8.6.5 and 8.6.6."""
+def _edits(plain: PlainTrack) -> tuple[bytes, int, int]:
+    """(`edts`, how long the track is shown, media time of its end, both in MOVIE_TIMESCALE), 8.6.5 and 8.6.6."""
     rate, times = plain.track.clock_rate, plain.decode_times
-    shown_at = [time + offset for time, offset in zip(times, plain.offsets, strict=True)]
-    first, until = min(shown_at), max(shown_at) + plain.end - times[-1]
+    first = min(map(add, times, plain.offsets))
+    until = max(map(add, times, plain.offsets)) + plain.end - times[-1]
+    if plain.ends_at is not None:
+        until = min(until, plain.ends_at)
     if plain.starts_at >= until:
         raise ValueError(f"the presentation starts at {plain.starts_at}, behind the end of a track at {until}")
     begin = max(first, plain.starts_at)
     delay = (begin - plain.starts_at) * MOVIE_TIMESCALE // rate
     # Rounded up: a player drops the last sample when it ends behind its edit.
     length = -((begin - until) * MOVIE_TIMESCALE // rate)
+    ends = -((times[0] - until) * MOVIE_TIMESCALE // rate)
     entries = [_EDIT.pack(delay, _EMPTY, _NORMAL_SPEED)] if delay else []
     # Decode times of the file begin with 0.
     entries.append(_EDIT.pack(length, begin - times[0], _NORMAL_SPEED))
-    return box(b"edts", full_box(b"elst", 1, 0, _COUNT.pack(len(entries)), *entries)), delay + length
+    return box(b"edts", full_box(b"elst", 1, 0, _COUNT.pack(len(entries)), *entries)), delay + length, ends
 
 
 def _tables(plain: PlainTrack) -> bytes:
@@ -108,12 +128,12 @@ def _tables(plain: PlainTrack) -> bytes:
     if plain.track.medium is Medium.VIDEO and not all(plain.keys):
         keys = array("I", [number for number, key in enumerate(plain.keys, 1) if key])
         tables.append(full_box(b"stss", 0, 0, _COUNT.pack(len(keys)), _big_endian(keys)))
-    places, counts = _chunks(plain)
-    # A row of stsc: from this chunk on, so many samples, by sample entry 1.
+    places, contents = _chunks(plain)
+    # A row of stsc: from this chunk on, so many samples, by the sample entry of that number.
     rows = array("I")
-    for chunk, (before, count) in enumerate(pairwise([0, *counts]), 1):
-        if count != before:
-            rows.extend((chunk, count, 1))
+    for chunk, (before, content) in enumerate(pairwise([(0, 0), *contents]), 1):
+        if content != before:
+            rows.extend((chunk, *content))
     tables += [
         full_box(b"stsc", 0, 0, _COUNT.pack(len(rows) // 3), _big_endian(rows)),
         full_box(b"stsz", 0, 0, _SIZES.pack(0, len(plain.sizes)), _big_endian(array("I", plain.sizes))),
@@ -130,16 +150,23 @@ def _run_lengths(numbers: Iterable[int], code: str) -> tuple[bytes, bytes]:
     return _COUNT.pack(len(rows) // 2), _big_endian(rows)
 
 
-def _chunks(plain: PlainTrack) -> tuple["array[int]", list[int]]:
-    """(where each chunk lies, samples in each); a chunk holds what lies one behind the other (8.7.4)."""
-    places, counts, behind = array("Q"), [], -1
-    for place, size in zip(plain.at, plain.sizes, strict=True):
+def _chunks(plain: PlainTrack) -> tuple["array[int]", list[tuple[int, int]]]:
+    """(where each chunk lies, samples and sample entry of each).
+
+    A chunk holds what lies one behind the other and has one format (8.7.4).
+    """
+    places, contents, behind = array("Q"), [], -1
+    entry, entries = 1, {track: number for number, track in enumerate(plain.formats, 1)}
+    changes = list(reversed(plain.changes))
+    for number, (place, size) in enumerate(zip(plain.at, plain.sizes, strict=True)):
+        if changes and number == changes[-1][0]:
+            entry, behind = entries[changes.pop()[1]], -1
         if place != behind:
             places.append(place)
-            counts.append(0)
-        counts[-1] += 1
+            contents.append((0, entry))
+        contents[-1] = (contents[-1][0] + 1, entry)
         behind = place + size
-    return places, counts
+    return places, contents
 
 
 def _big_endian(numbers: "array[int]") -> bytes:

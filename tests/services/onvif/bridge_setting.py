@@ -19,14 +19,16 @@ from bridge.services.onvif.device import Identity, Ports
 from bridge.services.onvif.host import HostFacts, Interface
 from bridge.services.onvif.policy import read_policies
 from bridge.services.onvif.profiles import Profiles
+from bridge.services.onvif.recorded import Recorded
 from bridge.services.onvif.schemas import SERVICES, loader, schema_folder
-from bridge.services.onvif.served import SERVED, serve
+from bridge.services.onvif.served import SERVED, Past, serve
 from bridge.services.onvif.service import OnvifService, Post
 from bridge.services.onvif.slices import SLICE_NS, Slices
 from bridge.system.access import Action, Gatekeeper, Grant, Principal, Role
 from bridge.system.catalogue import Camera, Catalogue, LiveStream
 from bridge.wire.scopes import device_scopes
 from bridge.wire.soap.schema import Schemas
+from tests.services.onvif.past_setting import FakeLibrary, Numbers, Pool, Timers, retention_of, state_of
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 TT = "{http://www.onvif.org/ver10/schema}"
@@ -37,9 +39,10 @@ VIEWER = Principal.with_role("viewer", Role.VIEWER)
 GATE_ONLY = Principal.with_role("gate-only", Role.OPERATOR, ["gate"])
 YARD_ONLY = Principal.with_role("yard-only", Role.OPERATOR, ["yard"])
 DEAF = Principal("deaf", Role.OPERATOR, (Grant(("*",), frozenset({Action.LIVE})),))
+SILENT = Principal("silent", Role.OPERATOR, (Grant(("*",), frozenset({Action.PLAYBACK})),))
 NOBODY = Principal("nobody", Role.OPERATOR, ())
 
-USERS = (ADMIN, OPERATOR, VIEWER, GATE_ONLY, YARD_ONLY, DEAF, NOBODY)
+USERS = (ADMIN, OPERATOR, VIEWER, GATE_ONLY, YARD_ONLY, DEAF, SILENT, NOBODY)
 
 SPS_HIGH = bytes.fromhex("67640028acd940780227e5c05a808080a0000003002000000651e30632c0")
 SPS_BASELINE = bytes.fromhex("6742c01ed900a0b7")
@@ -123,6 +126,18 @@ def old_cameras():
     ]
 
 
+def fixture_recordings():
+    """gate: two gaps, and growing; yard: two hours; roof: nothing yet; an old gate that was removed; a lost camera."""
+    library = FakeLibrary()
+    library.add("gate", "main", (H264_MAIN, AAC), (10, 8), (6, 5), (2, 0), growing=True)
+    library.add("yard", "main", (H265_MAIN,), (9, 7))
+    library.add("roof", "main", ())
+    library.add("gate", "main", (H264_SUB,), (30, 20), ended=True)
+    library.add("barn", "main", (H264_SUB, PCMU), (12, 11), ended=True)
+    library.add("barn", "sub", (), ended=True)
+    return library
+
+
 @functools.cache
 def schemas():
     """Compiled once for all tests; `OnvifService.register` compiles its own."""
@@ -176,8 +191,11 @@ class SlowGatekeeper(Gatekeeper):
 class Bridge:
     """The ONVIF door over a catalogue."""
 
-    def __init__(self, cameras=None, *, render_ns=0, slow_gatekeeper=False):
-        """render_ns: what it takes to render anything; time stands unless this or the gatekeeper moves it."""
+    def __init__(self, cameras=None, *, render_ns=0, slow_gatekeeper=False, library=True):
+        """render_ns: what it takes to render anything; time stands unless this or the gatekeeper moves it.
+
+        library: one of another kind, or None for an index that cannot be used
+        """
         self.catalogue = Catalogue()
         self.catalogue.replace(fixture_cameras() if cameras is None else cameras)
         self.clock, self.turns = ManualClock(), Turns()
@@ -193,9 +211,13 @@ class Bridge:
             self.clock.advance(render_ns)
             return self.service.render(*arguments)
 
+        self.library = fixture_recordings() if library is True else library
+        self.pool, self.timers = Pool(), Timers(self.clock)
+        recorded = Recorded(self.library, self.catalogue, gatekeeper, slices, self.pool, self.clock)
         self.served = serve(
             self.profiles,
             slices,
+            Past(recorded, state_of, retention_of, self.clock, self.timers.later, Numbers()),
             IDENTITY,
             Ports(580, 0, 554),
             device_scopes("Bridge", "onb"),

@@ -35,7 +35,7 @@ def device(facts=FACTS, ports=None, **more):
 
 def test_services_under_the_host_that_was_called(bridge):
     answer = bridge.ask("device", "GetServices", CAPABILITIES.format("false"), host="bridge.example.net:8580")
-    names = ("device", "media", "media2", "deviceio")
+    names = ("device", "media", "media2", "deviceio", "recording", "search", "replay")
     assert texts(answer, "Namespace") == [SERVICES[name].namespace for name in names]
     assert texts(answer, "XAddr") == [f"http://bridge.example.net:8580{SERVICES[name].path}" for name in names]
     assert texts(answer, "Capabilities") == []
@@ -74,6 +74,10 @@ def test_capabilities(bridge, arguments):
     (answer,) = bridge.ask("device", "GetCapabilities", arguments)
     assert [child.tag.partition("}")[2] for child in answer] == ["Device", "Media", "Extension"]
     assert texts(answer, "RTP_RTSP_TCP") == ["true"]
+    extension = answer.find("{*}Extension")
+    assert [child.tag.partition("}")[2] for child in extension] == ["DeviceIO", "Recording", "Search", "Replay"]
+    assert extension.find("{*}Search/{*}XAddr").text == "http://192.0.2.5:580/onvif/recording_search_service"
+    assert extension.find("{*}Recording/{*}MediaProfileSource").text == "true"
     device_io = answer.find("{*}Extension/{*}DeviceIO")
     assert texts(device_io, "VideoSources") == ["4"]
     assert texts(device_io, "AudioSources") == ["2"]

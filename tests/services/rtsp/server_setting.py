@@ -73,7 +73,8 @@ class Feed:
 class Door:
     """The server and everything around it."""
 
-    def __init__(self, anonymous=None, **limits):
+    def __init__(self, anonymous=None, recorded=None, **limits):
+        """recorded: (door) -> RecordedStreams."""
         self.clock = ManualClock(monotonic_ns=1_000 * NS_PER_S)
         self.reactor = TwistedClock()
         self.numbers = 0
@@ -99,6 +100,7 @@ class Door:
             self.random,
             limits=RtspLimits(**limits),
             udp=self.udp,
+            recorded=recorded(self) if recorded else None,
         )
 
     def replace(self, *ids):

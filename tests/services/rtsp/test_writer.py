@@ -165,6 +165,46 @@ def test_a_client_that_asks_and_never_reads_is_cut(peer):
     assert peer.reasons == ["overrun: the client sends requests and does not read the replies"]
 
 
+def test_who_waits_for_a_clear_connection_is_called_once(peer):
+    calls = []
+
+    def on_clear():
+        calls.append(peer.writer.clear)
+
+    peer.push(bytes(300_000), key=True)
+    assert not peer.writer.clear
+    peer.writer.when_clear(on_clear)
+    peer.writer.when_clear(on_clear)
+    peer.read()
+    assert calls == [True]
+    peer.push(bytes(300_000), key=True)
+    peer.writer.when_clear(on_clear)
+    peer.writer.close()
+    peer.writer.when_clear(on_clear)
+    assert calls == [True]
+
+
+def test_who_fills_the_connection_again_waits_behind_the_others(peer):
+    served = []
+
+    def wait(name):
+        def fill():
+            served.append(name)
+            peer.push(bytes(300_000), key=True)
+            peer.writer.when_clear(fill)
+
+        return fill
+
+    peer.push(bytes(300_000), key=True)
+    for name in "abc":
+        peer.writer.when_clear(wait(name))
+    while len(served) < 7:
+        peer.theirs.recv(1 << 16)
+        for writer in tuple(peer.reactor.writers):
+            writer.doWrite()
+    assert "".join(served[:7]) == "abcabca"
+
+
 def test_lose_sends_the_replies_that_wait_and_no_media(peer):
     head = bytes(1 << 20)
     peer.push(head, key=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.base.errors import RemoteProtocolError
 from bridge.wire.h264 import nal
-from tests.wire.encoded import pictures, video
+from tests.wire.encoded import decoded_sizes, pictures, video
 
 SIZES = [(64, 64), (176, 144), (320, 240), (640, 360), (704, 576), (1280, 720), (1282, 722), (1920, 1080), (2688, 1520)]
 RATES = [Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(15), Fraction(25, 2), Fraction(60), Fraction(1)]
@@ -99,3 +99,33 @@ def test_chroma_format_and_bit_depths():
     (picture,) = pictures("libx264", 64, 64, frames=1, pix_fmt="yuv420p10le")
     sps = nal.parse_sps(sps_of([picture.parts]))
     assert (sps.chroma_format_idc, sps.bit_depth_luma, sps.bit_depth_chroma) == (1, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("heads", "expected"),
+    [
+        ((0x65,), True),
+        ((0x67, 0x68, 0x06, 0x65), True),
+        ((0x41,), True),
+        ((0x09, 0x21, 0x21), True),
+        ((0x01,), False),
+        ((0x09, 0x06, 0x01, 0x01), False),  # SEI and delimiter have no nal_ref_idc of their own
+        ((0x02, 0x03, 0x04), False),  # data partitions
+        ((0x06,), True),  # no picture
+        ((), True),
+    ],
+)
+def test_what_other_pictures_may_refer_to(heads, expected):
+    assert nal.is_reference([bytes([head, 0x9A]) for head in heads]) is expected
+
+
+def test_b_pictures_of_x264_are_referred_to_by_none():
+    options = (("bf", "2"), ("b-pyramid", "none"), ("forced-idr", "1"))
+    shown = pictures("libx264", frames=24, options=options, b_frames=2)
+    late = [picture for picture in shown if not nal.is_reference(picture.parts)]
+    assert late
+    # Each is shown before the picture that was decoded just before it.
+    assert all(any(one.dts < picture.dts and one.pts > picture.pts for one in shown) for picture in late)
+    assert decoded_sizes("h264", [one.parts for one in shown if nal.is_reference(one.parts)]) == [(320, 240)] * (
+        24 - len(late)
+    )

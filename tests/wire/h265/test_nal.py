@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.base.errors import RemoteProtocolError
 from bridge.wire.h265 import nal
-from tests.wire.encoded import pictures, video
+from tests.wire.encoded import decoded_sizes, pictures, video
 
 SIZES = [(64, 64), (176, 144), (320, 240), (640, 360), (704, 576), (1280, 720), (1282, 722), (1920, 1080), (2688, 1520)]
 RATES = [Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(15), Fraction(25, 2), Fraction(60), Fraction(1)]
@@ -96,3 +96,53 @@ def test_chroma_format_and_bit_depths():
     sps = nal.parse_sps(sps_of([picture.parts]))
     assert (sps.chroma_format_idc, sps.bit_depth_luma, sps.bit_depth_chroma) == (3, 12, 12)
     assert (sps.sub_layers, sps.sub_layers_nested, len(sps.profile_tier_level)) == (1, True, 12)
+
+
+def _head(kind, temporal_id=0):
+    return bytes([kind << 1, temporal_id + 1, 0x80])
+
+
+@pytest.mark.parametrize(
+    ("heads", "sub_layers", "expected"),
+    [
+        ((_head(19),), 1, True),  # IDR
+        ((_head(32), _head(33), _head(34), _head(21)), 1, True),  # CRA with parameter sets
+        ((_head(1),), 1, True),  # TRAIL_R
+        ((_head(0),), 1, False),  # TRAIL_N
+        ((_head(35), _head(39), _head(8)), 1, False),  # RASL_N behind a delimiter and SEI
+        ((_head(9),), 1, True),  # RASL_R
+        ((_head(14),), 1, False),  # reserved, and no reference
+        ((_head(16),), 1, True),  # BLA: even, but above the sub-layer types
+        ((_head(0, 0),), 2, True),  # the layer above may refer to it
+        ((_head(2, 1),), 2, False),  # TSA_N of the highest layer
+        ((_head(3, 1),), 2, True),  # TSA_R
+        ((_head(39),), 1, True),  # no picture
+        ((), 1, True),
+    ],
+)
+def test_what_other_pictures_may_refer_to(heads, sub_layers, expected):
+    assert nal.is_reference(heads, sub_layers) is expected
+
+
+def test_b_pictures_of_x265_are_referred_to_by_none():
+    options = (("x265-params", "log-level=none:keyint=10:repeat-headers=1:bframes=2:b-pyramid=0"),)
+    shown = pictures("libx265", frames=24, options=options, b_frames=2)
+    layers = nal.sub_layers(nal.parameter_sets(shown[0].parts))
+    assert layers == 1
+    late = [picture for picture in shown if not nal.is_reference(picture.parts, layers)]
+    assert late
+    kept = [one.parts for one in shown if nal.is_reference(one.parts, layers)]
+    assert decoded_sizes("hevc", kept) == [(320, 240)] * (24 - len(late))
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        ((), 1),
+        (("420101",), 1),
+        (("400101", "420105"), 3),
+        (("42",), 1),
+    ],
+)
+def test_temporal_layers_of_a_stream(sets, expected):
+    assert nal.sub_layers([bytes.fromhex(one) for one in sets]) == expected

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bridge.wire.access_units import MarkerPolicy
 from bridge.wire.jpeg import image as jpeg
 from bridge.wire.jpeg.image import EOI, SOI, Marker
-from bridge.wire.jpeg.rtp import FIRST_EXTENSION, NEXT_EXTENSION, Depacketizer, packetize
+from bridge.wire.jpeg.rtp import FIRST_EXTENSION, NEXT_EXTENSION, Depacketizer, header_extension, packetize
 from tests.wire.encoded import JPEG_420, JPEG_422, JPEG_GREY, jpeg_pixels, jpegs
 from tests.wire.units import Units, push, push_unit
 
@@ -277,15 +277,51 @@ def test_oversized_pictures_are_dropped():
     [
         b"",
         b"no picture",
+        JPEG_420[: len(JPEG_420) - len(SCAN_420)] + bytes(1 << 24),
+        SOI + jpeg.segment(Marker.DHT, bytes(1500)) + JPEG_420[2:],
+    ],
+)
+def test_what_cannot_be_sent_is_left_out(picture):
+    assert packetize([picture], 1388) == []
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
         JPEG_GREY,
         JPEG_420.replace(bytes.fromhex("012200"), bytes.fromhex("011200")),
         JPEG_420.replace(b"\xff\xc0", b"\xff\xc1"),
         JPEG_420.replace(bytes.fromhex("031101"), bytes.fromhex("031100")),
-        JPEG_420[: len(JPEG_420) - len(SCAN_420)] + bytes(1 << 24),
+        jpegs(2592, 64, 1)[0],
+        SOI + jpeg.segment(0xFE, b"comment") + JPEG_GREY[2:],
     ],
 )
-def test_what_rfc_2435_cannot_tell_is_left_out(picture):
-    assert packetize([picture], 1388) == []
+def test_what_rfc_2435_cannot_tell_goes_with_the_extension(picture):
+    made = sent_with_extension(picture)
+    assert scan_of(made) == scan_of(picture)
+    was, now = jpeg.parse_header(picture), jpeg.parse_header(made)
+    assert (now.sampling, now.tables, now.restart_interval) == (was.sampling, was.tables, was.restart_interval)
+    assert (jpeg.size_of(made), now.baseline) == (jpeg.size_of(picture), was.baseline)
+    # From there on it passes as it is.
+    assert sent_with_extension(made) == made
+
+
+def sent_with_extension(picture: bytes) -> bytes:
+    extension = header_extension(picture)
+    profile, words = struct.unpack("!HH", extension[:4])
+    assert (profile, 4 * words) == (FIRST_EXTENSION, len(extension) - 4)
+    payloads = packetize([picture], 1388)
+    assert len(payloads[0]) + len(extension) <= 1388
+    units = Units()
+    depacketizer = Depacketizer(units)
+    depacketizer.extension(profile, extension[4:])
+    push_unit(depacketizer, payloads, 7)
+    ((made,),) = units.parts
+    return made
+
+
+def test_no_extension_where_rfc_2435_tells_all():
+    assert [header_extension(picture) for picture in (JPEG_420, JPEG_422, *jpegs(), b"", b"no picture")] == [b""] * 7
 
 
 def test_packetize_needs_room_for_its_headers():
