@@ -14,6 +14,7 @@ from bridge.base.time import NS_PER_MS, MonotonicNs, ticks_to_ns
 from bridge.dialogue.rtp_statistics import ReceptionStatistics
 from bridge.wire import rtcp, rtp
 from bridge.wire.access_units import NalUnitDepacketizer
+from bridge.wire.jpeg import rtp as jpeg
 from bridge.wire.payload import depacketizer_for
 
 #: sink(media_time, parts, key, damaged, arrived_ns); media_time is the RTP time unwrapped to 64 bits, arrived_ns when
@@ -48,6 +49,16 @@ _parse_frame = struct.Struct("!HHBBHII").unpack_from
 _FRAME_HEADER_BYTES = 4
 _START = _FRAME_HEADER_BYTES + rtp.HEADER_BYTES
 _LEAST_FRAGMENT_BYTES = rtp.HEADER_BYTES + 4
+
+
+@lru_cache(maxsize=256)
+def _split_pieces(
+    size: int, restart_bytes: int
+) -> Callable[[memoryview], Iterator[tuple[bytes, int, bytes, int, bytes, bytes]]]:
+    """Interleaved frames of `size` bytes with pieces of a JPEG picture in them -> what stands before the sequence
+    number, that, the rest of the RTP header, the offset in the picture, what stands behind it, and the piece."""
+    octets = size - _START - jpeg.HEADER_BYTES - restart_bytes
+    return struct.Struct(f"!6sH8sI4s{restart_bytes}x{octets}s").iter_unpack
 
 
 @lru_cache(maxsize=256)
@@ -104,6 +115,7 @@ class RtpReceiver:
         self.statistics = ReceptionStatistics(track.clock_rate)
         self.depacketizer = depacketizer_for(track, self._deliver)
         self._depacketize = self.depacketizer.push
+        self._pictures = self.depacketizer if isinstance(self.depacketizer, jpeg.Depacketizer) else None
         self._nal_units = self.depacketizer if isinstance(self.depacketizer, NalUnitDepacketizer) else None
         self._sink = sink
         self._clock_rate = track.clock_rate
@@ -140,7 +152,7 @@ class RtpReceiver:
         """
         if self._early:
             return at
-        nal_units, size = self._nal_units, len(frames)
+        nal_units, pictures, size = self._nal_units, self._pictures, len(frames)
         channel = frames[at] << 8 | frames[at + 1]
         while at + _START <= size:
             frame, length, flags, marker_type, sequence, timestamp, ssrc = _parse_frame(frames, at)
@@ -164,6 +176,8 @@ class RtpReceiver:
             self._depacketize(frames, at + _START, end, timestamp, marker_type > 0x7F)
             if nal_units is not None and nal_units.fragments is not None and length >= _LEAST_FRAGMENT_BYTES:
                 at = self._take_fragments(nal_units, nal_units.fragments, frames, at, end)
+            elif pictures is not None and pictures.open:
+                at = self._take_pieces(pictures, frames, at, end)
             else:
                 at = end
         return at
@@ -200,6 +214,40 @@ class RtpReceiver:
         taken = wanted - first & 0xFFFF
         self._next_sequence = wanted
         nal_units.fragments_room -= taken * octets
+        self.statistics.packets += taken
+        return at + taken * size
+
+    def _take_pieces(self, pictures: jpeg.Depacketizer, frames: memoryview, before: int, at: int) -> int:
+        """The same for pieces of a JPEG picture: their offsets go on, all else of their headers is the same."""
+        size = at - before
+        start = before + _START
+        restart_bytes = jpeg.RESTART_BYTES if frames[start + 4] & jpeg.RESTARTS else 0
+        octets = size - _START - jpeg.HEADER_BYTES - restart_bytes
+        count = min((len(frames) - at) // size, pictures.room_bytes // octets) if octets > 0 else 0
+        if count <= 0:
+            return at
+        head, kind = frames[before : before + 6].tobytes(), frames[before + 8 : start].tobytes()
+        shape = frames[start + 4 : start + jpeg.HEADER_BYTES].tobytes()
+        add, first, offset = pictures.pieces.append, self._next_sequence, pictures.next_offset
+        wanted = first
+        for this_head, sequence, this_kind, this_offset, this_shape, piece in _split_pieces(size, restart_bytes)(
+            frames[at : at + count * size]
+        ):
+            if (
+                sequence != wanted
+                or this_offset != offset
+                or this_kind != kind
+                or this_shape != shape
+                or this_head != head
+            ):
+                break
+            add(piece)
+            offset += octets
+            wanted = sequence + 1 & 0xFFFF
+        taken = wanted - first & 0xFFFF
+        self._next_sequence = wanted
+        pictures.next_offset = offset
+        pictures.room_bytes -= taken * octets
         self.statistics.packets += taken
         return at + taken * size
 
@@ -259,6 +307,10 @@ class RtpReceiver:
         if timestamp != self._timestamp:
             self._on_timestamp(timestamp, arrived_ns)
         self._arrived_ns = arrived_ns
+        if self._pictures is not None and start > rtp.HEADER_BYTES:
+            extension = rtp.parse_extension(packet)
+            if extension is not None:
+                self._pictures.extension(*extension)
         self._depacketize(packet, start, end, timestamp, marker)
 
     def _on_timestamp(self, timestamp: int, arrived_ns: MonotonicNs) -> None:

@@ -62,7 +62,8 @@ class Offer:
     """A camera's presentation, as far as we want it.
 
     control:     absolute URL of the whole, for PLAY, keepalives and TEARDOWN
-    tracks:      the first video and the first audio track that we carry, in the order of the SDP; () when why_none says
+    tracks:      the first video, audio and metadata track that we carry, in the order of the SDP; () when why_none says
+                 (metadata alone is no stream)
     passed_over: formats that we do not carry
     why_none:    why there is nothing for us: reason and text
     """
@@ -100,7 +101,8 @@ def read_offer(response: Response, request_url: str, policy: OfferPolicy = LENIE
         have = ", ".join(codec for codec in Codec if codec.medium is Medium.VIDEO)
         text = f"{', '.join(video_refused[:4])} not supported (have {have})"
         return Offer(control, (), tuple(passed_over), (DownReason.CODEC, text))
-    return Offer(control, tuple(chosen.values()), tuple(passed_over))
+    tracks = () if chosen.keys() <= {Medium.METADATA} else tuple(chosen.values())
+    return Offer(control, tracks, tuple(passed_over))
 
 
 def ready_track(

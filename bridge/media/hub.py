@@ -4,7 +4,7 @@ Everything happens on the thread of whoever pushes (the reactor's). NAL units pa
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from bridge.base.errors import LocalProtocolError
@@ -15,7 +15,7 @@ from bridge.media.gop_cache import GopCache
 from bridge.media.stream_meter import StreamMeter, StreamStatistics
 from bridge.media.timeline import Dated, Timeline
 from bridge.media.wall import WallOffset
-from bridge.wire.payload import complete_track, parameter_sets_of
+from bridge.wire.payload import complete_track, learn
 
 T = TypeVar("T")
 
@@ -126,10 +126,11 @@ class Hub:
     def _describe(self, index: int, track: Track) -> Track:
         """The track with size and frame rate; what was learnt in band stands in where this SDP is silent."""
         known = self.tracks[index] if index < len(self.tracks) else None
-        sets = track.parameter_sets
-        if not sets and known is not None and known.codec is track.codec:
-            sets = known.parameter_sets
-        return complete_track(track, sets) if sets else track
+        if known is None or known.codec is not track.codec:
+            known = track
+        if track.codec.of_nal_units:
+            return complete_track(track, track.parameter_sets or known.parameter_sets)
+        return track if track.width else replace(track, width=known.width, height=known.height)
 
     def gop(self) -> tuple[AccessUnit, ...]:
         """The access units since the latest key frame, that one first, audio included; () when there is none.
@@ -169,9 +170,10 @@ class Hub:
             if key:
                 self._waits_for_key = False
                 # An SPS takes effect at a key frame only (H.264 7.4.1.2.1), and encoders write the PPS beside it.
-                sets = parameter_sets_of(line.track, parts)
-                if sets is not None:
-                    self._learn(index, line, sets)
+                track = learn(line.track, parts)
+                if track is not line.track:
+                    line.track = track
+                    self._set_tracks((*self.tracks[:index], track, *self.tracks[index + 1 :]))
             elif self._waits_for_key:
                 self._meter.statistics.undecodable_units += 1
                 return
@@ -199,15 +201,6 @@ class Hub:
             # Those before may have let it go.
             if subscribers is self._subscribers or subscriber in self._subscribers:
                 self._call(subscriber, subscriber.on_access_unit, unit)
-
-    def _learn(self, index: int, line: _Line, sets: tuple[bytes, ...]) -> None:
-        """Parameter sets in band: news when they differ from what is known."""
-        if sets == line.track.parameter_sets:
-            return
-        track = complete_track(line.track, sets)
-        if track != line.track:
-            line.track = track
-            self._set_tracks((*self.tracks[:index], track, *self.tracks[index + 1 :]))
 
     def _call(self, subscriber: Subscriber, method: Callable[[T], None], argument: T) -> None:
         try:

@@ -10,8 +10,8 @@ from bridge.base.time import ns_to_ticks
 from bridge.media.packets import PacketizedUnit
 from bridge.media.replay_line import Place
 from bridge.media.rtp_track import same_format, with_parameter_sets
-from bridge.wire.payload import marks_units, packetize
-from bridge.wire.replay_header import EXTENSION_BYTES
+from bridge.wire.payload import header_extension, marks_units, packetize
+from bridge.wire.replay_header import EXTENSION_BYTES, followed_by
 from bridge.wire.rtp import HEADER_BYTES
 
 #: Runs whose place on the RTP clock is remembered, so that a unit has the same time whenever it is sent again.
@@ -89,6 +89,7 @@ class ReplayTrack:
         payloads = packetize(self.track, parts, self._max_payload_bytes)
         if not payloads:
             return None
+        of_codec = header_extension(self.track, parts)
         packets = PacketizedUnit.of(
             payloads,
             payload_type=self.payload_type,
@@ -98,7 +99,7 @@ class ReplayTrack:
             marks=marks_units(self.track.codec),
             media_time=unit.media_time,
             key=unit.key,
-            extension=extension,
+            extension=followed_by(extension, of_codec) if of_codec else extension,
         )
         self.next_sequence += packets.packets
         return packets

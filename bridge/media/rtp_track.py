@@ -13,7 +13,7 @@ from bridge.media.outbox import Allowance
 from bridge.media.packets import PacketizedUnit
 from bridge.wire.h264 import nal as h264
 from bridge.wire.h265 import nal as h265
-from bridge.wire.payload import marks_units, packetize, parameter_sets_of
+from bridge.wire.payload import header_extension, marks_units, packetize, parameter_sets_of
 from bridge.wire.rtp import HEADER_BYTES
 
 #: A GOP beyond this is not sent in one burst: the viewer waits for the next key frame instead.
@@ -110,6 +110,7 @@ class RtpTrack:
             marks=self._marks,
             media_time=unit.media_time,
             key=unit.key,
+            extension=header_extension(self.track, parts),
         )
         self.next_sequence += packets.packets
         if self.video and self._start is not None:

@@ -46,7 +46,7 @@ class TrackTimeline:
     def __init__(self, clock_rate: int, position_ns: Position, *, may_reorder: bool) -> None:
         """
         position_ns: where on the stream's time line an arrival falls, should the track have to start anew there
-        may_reorder: presentation order may differ from arrival order (video)
+        may_reorder: presentation order may differ from arrival order (H.264, H.265)
         """
         self.clock_rate = clock_rate
         self.discontinuities = 0
@@ -184,7 +184,7 @@ class Timeline:
         for index, track in enumerate(tracks):
             described, line = before.get(index, (None, None))
             if described is None or line is None or not _same_clock(described, track):
-                line = TrackTimeline(track.clock_rate, self._position_ns, may_reorder=track.medium is Medium.VIDEO)
+                line = TrackTimeline(track.clock_rate, self._position_ns, may_reorder=track.codec.of_nal_units)
             line.begin_run()
             lines.append(line)
         self.tracks = tuple(lines)

@@ -11,7 +11,7 @@ from operator import add
 from typing import BinaryIO
 
 from bridge.base.errors import BridgeError
-from bridge.base.media import AccessUnit, Medium, Track
+from bridge.base.media import AccessUnit, Track
 from bridge.base.time import NS_PER_S, format_utc, ns_to_ticks
 from bridge.recorder.export_times import Timeline
 from bridge.store.decode_times import DecodeTimes
@@ -214,7 +214,7 @@ class _Track:
 
     def __init__(self, track: Track) -> None:
         self._track = self.format = track
-        self._nal_units = track.medium is Medium.VIDEO
+        self._nal_units = track.codec.of_nal_units
         self._times = DecodeTimes(track)
         self._changes: list[tuple[int, Track]] = []
         self._formats = {track}

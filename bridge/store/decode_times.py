@@ -35,8 +35,8 @@ class DecodeTimes:
     def __init__(self, track: Track) -> None:
         self.depth = 0
         """Most samples so far that were decoded before one that is shown earlier."""
-        self._may_reorder = track.medium is Medium.VIDEO
-        rate = _USUAL_VIDEO_RATE if self._may_reorder else _USUAL_AUDIO_RATE
+        self._may_reorder = track.codec.of_nal_units
+        rate = _USUAL_VIDEO_RATE if track.medium is Medium.VIDEO else _USUAL_AUDIO_RATE
         self._duration = max(1, int(track.clock_rate // (track.frame_rate or rate)))
         self._last: int | None = None
         # What the duration of the last sample says about the next one.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bridge.base.errors import DamagedError
-from bridge.base.media import AccessUnit, Medium, Track
+from bridge.base.media import AccessUnit, Track
 from bridge.store.format import ClockFacts, Footer, Head, SegmentHeader, lead_of
 from bridge.store.sample_index import DAMAGED, KEY, SampleIndex
 from bridge.store.walk import add_to_index, read_at, read_footer, read_head, walk
@@ -89,7 +89,7 @@ class SegmentReader:
         samples = self.index.tracks[track]
         if not 0 <= first <= until <= len(samples):
             raise IndexError(f"{self.path}: samples {first} to {until} of track {track}, which has {len(samples)}")
-        split = self.tracks[track].medium is Medium.VIDEO
+        split = self.tracks[track].codec.of_nal_units
         units = []
         for stretch in _stretches(samples.at, samples.size, first, until):
             data = read_at(self._descriptor, stretch.end - stretch.at, stretch.at)

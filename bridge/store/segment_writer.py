@@ -15,7 +15,7 @@ from operator import sub
 from pathlib import Path
 
 from bridge.base.errors import LocalProtocolError
-from bridge.base.media import AccessUnit, Medium, Track
+from bridge.base.media import AccessUnit, Track
 from bridge.base.time import NS_PER_S, ns_to_ticks, ticks_to_ns
 from bridge.store.decode_times import DecodeTimes, begin_run
 from bridge.store.format import (
@@ -131,7 +131,7 @@ class SegmentWriter:
         self.size_bytes = 0
         """Whole writes; what lies behind it is being written, or failed."""
         self._descriptor = descriptor
-        self._of_nal_units = tuple(track.medium is Medium.VIDEO for track in tracks)
+        self._of_nal_units = tuple(track.codec.of_nal_units for track in tracks)
         self._keys = KeyTable(tracks)
         self._seals: list[bytes] = []
         self._digest = hashlib.sha256()
@@ -282,7 +282,7 @@ class SegmentWriter:
 
 
 def add_samples(pieces: list[bytes], units: Sequence[AccessUnit], *, nal_units: bool) -> None:
-    """Appends what lies in `mdat` of these units: NAL units behind their length each, frames as they are."""
+    """Appends what lies in `mdat` of these units: NAL units behind their length each, all else as it is."""
     if not nal_units:
         for unit in units:
             (frame,) = unit.parts

@@ -1,24 +1,29 @@
 """Codecs and their RTP payload formats: from SDP to a `Track` and back, depacketisers and packetisers by codec.
 
-RFC 6184 8 (H.264), RFC 7798 7 (H.265), RFC 3640 4 (AAC), RFC 3551 (G.711). Read leniently: cameras leave out rtpmap,
-damage parameter sets and contradict themselves; written strictly.
+RFC 6184 8 (H.264), RFC 7798 7 (H.265), RFC 2435 (JPEG), RFC 3640 4 (AAC), RFC 6416 7 (LATM), RFC 7587 7 (Opus),
+RFC 3551 (G.711, G.726), ONVIF Streaming Specification (metadata). Read leniently: cameras leave out rtpmap, damage
+parameter sets and contradict themselves; written strictly.
 """
 
 import binascii
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Protocol
 
-from bridge.base.errors import LocalProtocolError, RemoteProtocolError
+from bridge.base.errors import RemoteProtocolError
 from bridge.base.media import Codec, Medium, Track
+from bridge.wire import marked_units
 from bridge.wire.access_units import UnitSink, without_start_codes
-from bridge.wire.audio import aac, g711
+from bridge.wire.audio import aac, g711, g726, latm, opus
 from bridge.wire.h264 import nal as h264
 from bridge.wire.h264 import rtp as h264_rtp
 from bridge.wire.h265 import nal as h265
 from bridge.wire.h265 import rtp as h265_rtp
+from bridge.wire.jpeg import image as jpeg
+from bridge.wire.jpeg import rtp as jpeg_rtp
 from bridge.wire.rtp import DEFAULT_MAX_PAYLOAD_BYTES
 from bridge.wire.sdp import MediaDescription
 
@@ -30,11 +35,19 @@ MAX_PARAMETER_SET_BYTES = 4096
 #: The shortest PPS that can be written.
 MIN_PARAMETER_SET_BYTES = 3
 
-#: Metadata has no payload format here yet.
-_CODECS = {codec.value: codec for codec in Codec if codec.medium is not Medium.METADATA} | {"HEVC": Codec.H265}
+#: By encoding name in capitals. G.726 has one for each rate and packing.
+_CODECS: dict[str, Codec] = {codec.value.upper(): codec for codec in Codec if codec is not Codec.G726}
+_CODECS |= {"HEVC": Codec.H265} | dict.fromkeys(g726.SAMPLE_BITS, Codec.G726)
 _PARAMETER_SET_TYPES: dict[Codec, tuple[int, ...]] = {
     Codec.H264: (h264.NalType.SPS, h264.NalType.PPS),
     Codec.H265: (h265.NalType.VPS, h265.NalType.SPS, h265.NalType.PPS),
+}
+#: A marker begins a talkspurt (RFC 3551 4.1).
+_TALKSPURTS = frozenset({Codec.PCMU, Codec.PCMA, Codec.G726, Codec.OPUS})
+_STATIC_PAYLOAD_TYPES = {
+    Codec.PCMU: g711.PCMU_PAYLOAD_TYPE,
+    Codec.PCMA: g711.PCMA_PAYLOAD_TYPE,
+    Codec.JPEG: jpeg_rtp.PAYLOAD_TYPE,
 }
 _MIN_CLOCK_RATE, _MAX_CLOCK_RATE = 1000, 192_000
 _MAX_CHANNELS = 8
@@ -65,7 +78,7 @@ class Depacketizer(Protocol):
 
 
 def depacketizer_for(track: Track, sink: UnitSink) -> Depacketizer:
-    """A new depacketiser of the track's codec. Raises LocalProtocolError for one that has no payload format here."""
+    """A new depacketiser of the track's codec."""
     match track.codec:
         case Codec.H264:
             return h264_rtp.Depacketizer(sink)
@@ -75,8 +88,16 @@ def depacketizer_for(track: Track, sink: UnitSink) -> Depacketizer:
             return aac.Depacketizer(sink, frame_ticks=_frame_ticks(track))
         case Codec.PCMU | Codec.PCMA:
             return g711.Depacketizer(sink, channels=track.channels)
+        case Codec.JPEG:
+            return jpeg_rtp.Depacketizer(sink, width=track.width, height=track.height)
+        case Codec.OPUS:
+            return opus.Depacketizer(sink)
+        case Codec.G726:
+            return g726.Depacketizer(sink, name=track.config, channels=track.channels)
+        case Codec.AAC_LATM:
+            return marked_units.Depacketizer(sink, max_unit_bytes=latm.MAX_UNIT_BYTES)
         case Codec.ONVIF_METADATA:
-            raise LocalProtocolError(f"{track.codec} is not carried over RTP")
+            return marked_units.Depacketizer(sink)
 
 
 def _frame_ticks(track: Track) -> int:
@@ -89,10 +110,7 @@ def _frame_ticks(track: Track) -> int:
 
 
 def packetize(track: Track, parts: Sequence[bytes], max_payload_bytes: int = DEFAULT_MAX_PAYLOAD_BYTES) -> list[bytes]:
-    """RTP payloads of one access unit, in order; the last one gets the marker when `marks_units(track.codec)`.
-
-    Raises LocalProtocolError for a codec that has no payload format here.
-    """
+    """RTP payloads of one access unit, in order; the last one gets the marker when `marks_units(track.codec)`."""
     match track.codec:
         case Codec.H264:
             return h264_rtp.packetize(parts, max_payload_bytes)
@@ -102,18 +120,29 @@ def packetize(track: Track, parts: Sequence[bytes], max_payload_bytes: int = DEF
             return aac.packetize(parts, max_payload_bytes)
         case Codec.PCMU | Codec.PCMA:
             return g711.packetize(parts, max_payload_bytes)
-        case Codec.ONVIF_METADATA:
-            raise LocalProtocolError(f"{track.codec} is not carried over RTP")
+        case Codec.JPEG:
+            return jpeg_rtp.packetize(parts, max_payload_bytes)
+        case Codec.OPUS:
+            return opus.packetize(parts, max_payload_bytes)
+        case Codec.G726:
+            return g726.packetize(parts, max_payload_bytes)
+        case Codec.AAC_LATM | Codec.ONVIF_METADATA:
+            return marked_units.packetize(parts, max_payload_bytes)
+
+
+def header_extension(track: Track, parts: Sequence[bytes]) -> bytes:
+    """The RTP header extension that the first packet of an access unit needs, whole, b"" as a rule; of JPEG alone."""
+    return jpeg_rtp.header_extension(parts[0]) if track.codec is Codec.JPEG and parts else b""
 
 
 def marks_units(codec: Codec) -> bool:
     """Whether the last packet of an access unit carries the marker; in G.711 it would begin a talkspurt instead."""
-    return codec not in (Codec.PCMU, Codec.PCMA)
+    return codec not in _TALKSPURTS
 
 
 def static_payload_type(codec: Codec) -> int | None:
     """RFC 3551 6: the payload type that needs no rtpmap; None when the codec has only dynamic ones."""
-    return {Codec.PCMU: g711.PCMU_PAYLOAD_TYPE, Codec.PCMA: g711.PCMA_PAYLOAD_TYPE}.get(codec)
+    return _STATIC_PAYLOAD_TYPES.get(codec)
 
 
 def payload_type_from_sdp(media: MediaDescription) -> int | None:
@@ -147,10 +176,19 @@ def track_from_sdp(media: MediaDescription) -> Track | None:
             names = ["sprop-vps", "sprop-sps", "sprop-pps"]
         case Codec.AAC:
             return _aac_track(clock_rate, mapping.channels, parameters)
+        case Codec.JPEG:
+            names = []
         case Codec.PCMU | Codec.PCMA:
             return Track(codec, clock_rate, mapping.channels)
+        case Codec.OPUS:
+            # rtpmap says 2 whatever is sent (RFC 7587 7).
+            return Track(codec, clock_rate, 2 if parameters.get("sprop-stereo") == "1" else 1)
+        case Codec.G726:
+            return Track(codec, clock_rate, mapping.channels, config=mapping.encoding.upper().encode())
+        case Codec.AAC_LATM:
+            return _latm_track(clock_rate, mapping.channels, parameters)
         case Codec.ONVIF_METADATA:
-            return None
+            return Track(codec, clock_rate)
     width, height = _announced_size(media)
     track = Track(codec, clock_rate, width=width, height=height, frame_rate=_announced_frame_rate(media))
     return complete_track(track, _decode_sets(parameters.get(name, "") for name in names))
@@ -203,15 +241,34 @@ def _aac_track(clock_rate: int, channels: int, parameters: dict[str, str]) -> Tr
     return Track(Codec.AAC, clock_rate, channels, config=config)
 
 
+def _latm_track(clock_rate: int, channels: int, parameters: dict[str, str]) -> Track | None:
+    """RFC 6416 7.1; None where the configuration should be in SDP and is not: nobody could decode that.
+
+    Cameras that send a configuration and leave out cpresent mean 0, although 1 is what its absence stands for.
+    """
+    try:
+        config = bytes.fromhex(parameters.get("config", "").strip('"'))
+    except ValueError:
+        config = b""
+    cpresent = parameters.get("cpresent", "0" if config else "1") != "0"
+    if not config and not cpresent:
+        return None
+    if cpresent:
+        return Track(Codec.AAC_LATM, clock_rate, channels)
+    with contextlib.suppress(RemoteProtocolError):
+        channels = latm.parse_config(config).channels or channels
+    return Track(Codec.AAC_LATM, clock_rate, channels, config=config)
+
+
 def media_for_track(track: Track, payload_type: int, control: str, bandwidth_kbps: int = 0) -> MediaDescription:
     """The media section that announces `track`; bandwidth_kbps 0: no b= line."""
-    audio = track.medium is Medium.AUDIO
-    # AAC names its channels always: old clients take one that is missing for stereo.
-    channels = f"/{track.channels}" if audio and (track.channels > 1 or track.codec is Codec.AAC) else ""
-    attributes = [("rtpmap", f"{payload_type} {track.codec.value}/{track.clock_rate}{channels}")]
+    attributes = [("rtpmap", f"{payload_type} {_encoding(track)}")]
     parameters = _format_parameters(track)
     if parameters:
         attributes.append(("fmtp", f"{payload_type} {parameters}"))
+    if track.codec is Codec.JPEG and track.width and track.height:
+        # Beyond 2040 the payloads cannot tell it, and otherwise they round up to 8.
+        attributes.append(("x-dimensions", f"{track.width},{track.height}"))
     if track.frame_rate is not None:
         attributes.append(("framerate", f"{float(track.frame_rate):.3f}".rstrip("0").rstrip(".")))
     attributes += [("control", control), ("recvonly", "")]
@@ -221,6 +278,15 @@ def media_for_track(track: Track, payload_type: int, control: str, bandwidth_kbp
         attributes=attributes,
         bandwidth={"AS": bandwidth_kbps} if bandwidth_kbps else {},
     )
+
+
+def _encoding(track: Track) -> str:
+    """The value of a=rtpmap behind the payload type."""
+    name = track.config.decode("latin-1") if track.codec is Codec.G726 else track.codec.value
+    channels = opus.CHANNELS_IN_SDP if track.codec is Codec.OPUS else track.channels
+    # AAC names its channels always: old clients take one that is missing for stereo.
+    named = track.medium is Medium.AUDIO and (channels > 1 or track.codec is Codec.AAC)
+    return f"{name}/{track.clock_rate}/{channels}" if named else f"{name}/{track.clock_rate}"
 
 
 def _format_parameters(track: Track) -> str:
@@ -242,7 +308,11 @@ def _format_parameters(track: Track) -> str:
             fields = ["streamtype=5", "profile-level-id=1", "mode=AAC-hbr"]
             fields += [f"sizelength={aac.SIZE_BITS}", f"indexlength={aac.INDEX_BITS}"]
             fields += [f"indexdeltalength={aac.INDEX_BITS}", f"config={track.config.hex().upper()}"]
-        case Codec.PCMU | Codec.PCMA | Codec.ONVIF_METADATA:
+        case Codec.AAC_LATM:
+            fields = ["cpresent=0", f"config={track.config.hex().upper()}"] if track.config else ["cpresent=1"]
+        case Codec.OPUS:
+            fields = ["sprop-stereo=1"] if track.channels > 1 else []
+        case Codec.JPEG | Codec.PCMU | Codec.PCMA | Codec.G726 | Codec.ONVIF_METADATA:
             fields = []
     return ";".join(fields)
 
@@ -257,7 +327,7 @@ def complete_track(track: Track, parameter_sets: Sequence[bytes]) -> Track:
     Sets are kept without duplicates and by type; those of types that are not among the new ones stay. An SPS that
     cannot be read is kept, as decoders may do better, and leaves size and frame rate as they were.
     """
-    if track.medium is not Medium.VIDEO:
+    if not track.codec.of_nal_units:
         return track
     nal_type = h264.nal_type if track.codec is Codec.H264 else h265.nal_type
     kinds = _PARAMETER_SET_TYPES[track.codec]
@@ -296,3 +366,20 @@ def parameter_sets_of(track: Track, parts: Sequence[bytes]) -> tuple[bytes, ...]
     """The in-band parameter sets of an access unit; None when it carries none."""
     find = _PARAMETER_SETS.get(track.codec)
     return find(parts) if find is not None else None
+
+
+def learn(track: Track, parts: Sequence[bytes]) -> Track:
+    """`track` as this key frame describes it in band; the very same where it says nothing new.
+
+    H.264, H.265: parameter sets and what is read from them. JPEG: the size.
+    """
+    if track.codec is Codec.JPEG:
+        size = jpeg.size_of(parts[0])
+        if size is None or size == (track.width, track.height):
+            return track
+        return replace(track, width=size[0], height=size[1])
+    sets = parameter_sets_of(track, parts)
+    if sets is None or sets == track.parameter_sets:
+        return track
+    completed = complete_track(track, sets)
+    return track if completed == track else completed

@@ -74,3 +74,12 @@ class ReplayHeader:
             bool(flags & _TERMINAL),
             cseq,
         )
+
+
+def followed_by(extension: bytes, more: bytes) -> bytes:
+    """An encoded `ReplayHeader` with another header extension behind it, as JPEG has one, counted among its words.
+
+    ONVIF Streaming Specification, "Compatibility with the JPEG header extension".
+    """
+    words = (len(extension) + len(more)) // 4 - 1
+    return extension[:2] + words.to_bytes(2, "big") + extension[4:] + more

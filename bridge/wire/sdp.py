@@ -47,6 +47,7 @@ class RtpMap:
 
 STATIC_PAYLOAD_TYPES: dict[int, RtpMap] = {
     0: RtpMap("PCMU", 8000),
+    2: RtpMap("G726-32", 8000),
     3: RtpMap("GSM", 8000),
     4: RtpMap("G723", 8000),
     8: RtpMap("PCMA", 8000),

@@ -13,8 +13,9 @@ from bridge.dialogue.rtp_receiver import FOLLOW_SSRC_PACKETS, REORDER_NS, REORDE
 from bridge.wire import rtcp, rtp
 from bridge.wire.h264.rtp import packetize
 from bridge.wire.h265.rtp import packetize as h265_packetize
+from bridge.wire.jpeg.image import parse_header
 from bridge.wire.rtsp.message import Reader
-from tests.wire.encoded import video
+from tests.wire.encoded import JPEG_GREY, jpeg_pixels, video
 
 TRACK = Track(Codec.H264, 90000)
 SSRC = 0x1234
@@ -437,12 +438,12 @@ def test_no_bytes_raise(packets, reorder):
     camera.receiver.end()
 
 
-@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265, Codec.JPEG])
 @settings(max_examples=60)
 @given(data=st.data())
 def test_runs_of_fragments_are_what_single_packets_are(codec, data):
     """Frames taken in runs give the units and counts that the same packets give one by one; lost, spoilt, cut."""
-    head = {Codec.H264: b"\x65", Codec.H265: b"\x26\x01"}[codec]
+    head = {Codec.H264: b"\x65", Codec.H265: b"\x26\x01", Codec.JPEG: b""}[codec]
     sizes = data.draw(st.lists(st.integers(1, 400), min_size=1, max_size=6))
     pieces = packetize_of(codec)
     packets, sequence = [], 65_530
@@ -456,7 +457,7 @@ def test_runs_of_fragments_are_what_single_packets_are(codec, data):
     kept = [bytearray(packet) for number, packet in enumerate(packets) if number not in lost]
     for number in data.draw(st.sets(st.integers(0, max(0, len(kept) - 1)), max_size=3)) if kept else ():
         # Any byte of the headers, the fragment's as well.
-        kept[number][data.draw(st.integers(0, 14)) % len(kept[number])] ^= data.draw(st.integers(1, 255))
+        kept[number][data.draw(st.integers(0, 22)) % len(kept[number])] ^= data.draw(st.integers(1, 255))
     stream = framed(kept)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=4)) | {0, len(stream)})
 
@@ -477,7 +478,18 @@ def test_runs_of_fragments_are_what_single_packets_are(codec, data):
 
 
 def packetize_of(codec):
-    return {Codec.H264: packetize, Codec.H265: h265_packetize}[codec]
+    return {Codec.H264: packetize, Codec.H265: h265_packetize, Codec.JPEG: jpeg_packetize}[codec]
+
+
+def jpeg_packetize(parts, max_payload_bytes):
+    """Pieces smaller than ours, of a scan without a picture; with restart markers where its length is odd."""
+    (scan,) = parts
+    kind, between = (b"\x41", b"\0\5\xff\xff") if len(scan) % 2 else (b"\1", b"")
+    step = max_payload_bytes - 8 - len(between)
+    return [
+        at.to_bytes(4, "big") + kind + b"\x32\x08\x08" + between + scan[at : at + step]
+        for at in range(0, len(scan), step)
+    ]
 
 
 def vars_of(statistics):
@@ -502,6 +514,40 @@ def test_a_run_ends_with_the_receiver():
     frames = framed([camera.packet() for _ in range(3)])
     assert receiver.take_run(memoryview(frames), 0, MonotonicNs(0)) == len(frames) // 3
     assert len(units) == 1
+
+
+def test_a_run_of_pieces_ends_at_the_bound_of_a_picture():
+    camera = Camera(track=Track(Codec.JPEG, 90000))
+    camera.receiver.depacketizer._max_unit_bytes = 5_000
+    payloads = jpeg_packetize([bytes(20_000)], 1_000)
+    stream = framed([camera.packet(payload, marker=False) for payload in payloads])
+    reader = Reader(
+        lambda message: None,
+        lambda channel, packet: camera.receiver.push(packet, MonotonicNs(0)),
+        take_run=lambda channel, frames, at: camera.receiver.take_run(frames, at, MonotonicNs(0)),
+    )
+    reader.feed(stream)
+    assert camera.receiver.depacketizer.oversized_units == 1
+    assert camera.units == []
+
+
+def test_the_header_extension_of_onvif_reaches_the_pictures():
+    """Of a picture in grey, which RFC 2435 cannot tell; packets that come early keep theirs."""
+    at = parse_header(JPEG_GREY).scan_at
+    segments = JPEG_GREY[2:at]
+    sos = segments.rindex(b"\xff\xda")
+    extension = segments[:sos] + b"\xff" * (-len(segments) % 4) + segments[sos:]
+    camera = Camera(track=Track(Codec.JPEG, 90000), reorder=True)
+    scan = bytes.fromhex("00000000 01 32 09 05") + JPEG_GREY[at:]
+    for _ in range(2):
+        plain = camera.packet(scan)
+        extended = rtp.pack_header(
+            96, int.from_bytes(plain[2:4]), int.from_bytes(plain[4:8]), SSRC, marker=True, extension=(0xFFD8, extension)
+        )
+        if camera.units:
+            camera.push(camera.packet(b"", marker=False))  # early: the picture before it is still to come
+        camera.push(extended + scan)
+    assert [jpeg_pixels(parts[0]) for _, parts, *_ in camera.units] == [jpeg_pixels(JPEG_GREY)] * 2
 
 
 def test_a_run_ends_at_the_bound_of_a_unit():

@@ -27,7 +27,7 @@ from bridge.dialogue.rtsp_states import Phase
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Headers, Reader, Request, Response
 from bridge.wire.rtsp.url import RtspUrl
 from tests.dialogue.rtsp_client_setting import Talk
-from tests.fake_camera import AUDIO, JPEG, SESSION, URL, VIDEO, FakeCamera
+from tests.fake_camera import AUDIO, MPEG4, SESSION, URL, VIDEO, FakeCamera
 
 S = NS_PER_S
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "cameras"
@@ -243,22 +243,37 @@ def test_1xx_and_answers_to_nothing_are_passed_over():
 
 # What there is nothing of
 
+METADATA = "m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\na=control:trackID=4\r\n"
+
 
 def test_codecs_that_we_do_not_carry():
-    talk = Talk(FakeCamera(SESSION + JPEG + AUDIO)).start()
-    assert talk.failed == Failed(DownReason.CODEC, "codec: JPEG not supported (have H264, H265)")
+    talk = Talk(FakeCamera(SESSION + MPEG4 + AUDIO)).start()
+    assert talk.failed == Failed(DownReason.CODEC, "codec: MP4V-ES not supported (have H264, H265, JPEG)")
     assert Talk(FakeCamera(SESSION)).start().failed == Failed(
         DownReason.NO_VIDEO, "no video: the camera describes no video"
     )
 
 
 def test_tracks_that_are_not_wanted_are_passed_over():
-    metadata = "m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\na=control:trackID=4\r\n"
+    compressed = METADATA.replace("metadata/", "metadata.gzip/")
     backchannel = AUDIO.replace("trackID=1", "trackID=2") + "a=sendonly\r\n"
-    talk = Talk(FakeCamera(SESSION + metadata + backchannel + VIDEO + VIDEO)).start()
+    talk = Talk(FakeCamera(SESSION + compressed + backchannel + VIDEO + VIDEO)).start()
     described = talk.event(Described)
     assert [offered.track.codec for offered in described.tracks] == [Codec.H264]
-    assert described.passed_over == ("vnd.onvif.metadata",)
+    assert described.passed_over == ("vnd.onvif.metadata.gzip",)
+
+
+def test_video_sound_and_metadata_are_set_up_in_the_order_of_the_sdp():
+    talk = Talk(FakeCamera(SESSION + VIDEO + METADATA + AUDIO)).start()
+    assert [ready.track.codec for ready in talk.event(Ready).tracks] == [Codec.H264, Codec.ONVIF_METADATA, Codec.PCMU]
+    assert [ready.channels for ready in talk.event(Ready).tracks] == [(0, 1), (2, 3), (4, 5)]
+    refusing = Talk(FakeCamera(SESSION + VIDEO + METADATA + AUDIO, setup=[200, 404])).start()
+    assert [ready.track.codec for ready in refusing.event(Ready).tracks] == [Codec.H264, Codec.PCMU]
+
+
+def test_metadata_alone_is_no_stream():
+    talk = Talk(FakeCamera(SESSION + METADATA)).start()
+    assert talk.failed == Failed(DownReason.NO_VIDEO, "no video: the camera describes no video")
 
 
 @pytest.mark.parametrize(

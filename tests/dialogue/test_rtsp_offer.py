@@ -98,6 +98,14 @@ def test_what_can_be_read_of_a_transport(transport, channels, ssrc):
     assert (ready.channels, ready.ssrc) == (channels, ssrc)
 
 
+def test_the_payload_type_is_that_of_the_codec_whatever_its_name():
+    for names, number in ((("MP4V-ES", "HEVC"), 97), (("telephone-event", "AAL2-G726-32"), 97), (("opus", "PCMU"), 96)):
+        medium = "video" if "HEVC" in names else "audio"
+        maps = "".join(f"a=rtpmap:{96 + at} {name}/90000\r\n" for at, name in enumerate(names))
+        sdp = SESSION + f"m={medium} 0 RTP/AVP 96 97\r\n{maps}a=control:x\r\n"
+        assert [offered.payload_type for offered in read_offer(described(sdp), URL).tracks] == [number]
+
+
 def test_no_sdp_is_refused():
     with pytest.raises(RemoteProtocolError):
         read_offer(described(""), URL)

@@ -1,7 +1,7 @@
 """GStreamer's RTSP server as cameras, run by the system's python3 (not the project's): prints one JSON line when ready.
 
 usage: gst_camera.py [USER PASSWORD]      with both: Digest authentication
-Paths: /h264aac /h265 /h264pcmu /h264 /jpeg
+Paths: /h264aac /h265 /h264pcmu /h264 /jpeg /jpeg422 /jpeglatm /jpeglarge /jpegopus /jpegg726
 """
 
 import json
@@ -16,6 +16,8 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 - vers
 PICTURE = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1"
 H264 = f"{PICTURE} ! x264enc tune=zerolatency key-int-max=25 speed-preset=ultrafast ! rtph264pay name=pay0 pt=96"
 SOUND = "audiotestsrc is-live=true samplesperbuffer=160 ! audio/x-raw,rate=8000,channels=1"
+# RFC 2435 has 4:2:0 and 4:2:2 only.
+JPEG = f"{PICTURE},format=I420 ! jpegenc ! rtpjpegpay name=pay0 pt=26"
 
 MEDIA = {
     "/h264": f"( {H264} )",
@@ -23,7 +25,14 @@ MEDIA = {
     "/h264pcmu": f"( {H264} {SOUND} ! mulawenc ! rtppcmupay name=pay1 pt=0 )",
     "/h265": f"( {PICTURE} ! x265enc tune=zerolatency key-int-max=25 speed-preset=ultrafast ! h265parse "
     "! rtph265pay name=pay0 pt=96 )",
-    "/jpeg": f"( {PICTURE} ! jpegenc ! rtpjpegpay name=pay0 pt=26 )",
+    "/jpeg": f"( {JPEG} )",
+    # Wider than RFC 2435 can tell: the size stands in SDP.
+    "/jpeglarge": f"( {JPEG.replace('width=320,height=240', 'width=2048,height=128')} )",
+    "/jpeg422": f"( {JPEG.replace('I420', 'Y42B')} )",
+    "/jpeglatm": f"( {JPEG} {SOUND} ! avenc_aac ! rtpmp4apay name=pay1 pt=97 )",
+    "/jpegopus": f"( {JPEG} {SOUND} ! opusenc ! rtpopuspay name=pay1 pt=97 )",
+    # With force-aal2, as it is by default, the name is that of the other order of bits.
+    "/jpegg726": f"( {JPEG} {SOUND} ! avenc_g726 bitrate=32000 ! rtpg726pay name=pay1 pt=98 force-aal2=false )",
 }
 
 Gst.init(None)

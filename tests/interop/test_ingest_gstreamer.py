@@ -15,16 +15,18 @@ NEEDED = ("x264enc", "x265enc", "avenc_aac", "mulawenc", "rtph265pay", "rtpmp4gp
 CHECK = (
     "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer;"
     "Gst.init(None);"
-    f"print([name for name in {NEEDED!r} if not Gst.ElementFactory.find(name)])"
+    "print([name for name in {needed!r} if not Gst.ElementFactory.find(name)])"
 )
 USER, PASSWORD, IN_URL = "admin", "p@ss wort", "admin:p%40ss%20wort@"
 
 
-def missing():
-    """Why GStreamer cannot be the camera here; "" when it can."""
+def missing(needed=NEEDED):
+    """Why GStreamer cannot be the camera here, which needs these elements; "" when it can."""
     if not Path(SYSTEM_PYTHON).exists():
         return f"{SYSTEM_PYTHON} is missing"
-    found = subprocess.run([SYSTEM_PYTHON, "-c", CHECK], capture_output=True, text=True, check=False, timeout=60)
+    found = subprocess.run(
+        [SYSTEM_PYTHON, "-c", CHECK.format(needed=needed)], capture_output=True, text=True, check=False, timeout=60
+    )
     if found.returncode:
         return "GStreamer's RTSP server for Python (gir1.2-gst-rtsp-server-1.0, python3-gi) is missing"
     return "" if found.stdout.strip() == "[]" else f"GStreamer lacks {found.stdout.strip()}"

@@ -6,6 +6,7 @@ from bridge.base.time import NS_PER_S, ManualClock
 from bridge.media.camera_clock import ClockQuality
 from bridge.media.hub import Hub
 from tests.live_viewers import AUDIO, FRAME_NS, PPS, SPS, VIDEO, Camera
+from tests.wire.encoded import JPEG_420, JPEG_422, jpegs
 
 
 class Watcher:
@@ -98,6 +99,25 @@ def test_parameter_sets_in_band_are_news_only_when_they_differ():
     assert camera.hub.tracks == watcher.tracks[-1]
     # The key frame that brought them comes after the news.
     assert len(watcher.units) == 5
+
+
+def test_jpeg_tells_its_size_with_every_picture():
+    hub = Hub("gate/main", ManualClock())
+    watcher = Watcher()
+    hub.subscribe(watcher)
+    run = hub.begin_run((Track(Codec.JPEG, 90_000), Track(Codec.ONVIF_METADATA, 90_000)))
+    run.push(1, 0, (b"<a/>",), True, False, 0)
+    run.push(0, 0, (JPEG_420,), True, False, 0)
+    run.push(0, 3600, (JPEG_422,), True, False, 0)
+    assert [(tracks[0].width, tracks[0].height) for tracks in watcher.tracks] == [(0, 0), (72, 40)]
+    assert [unit.track for unit in watcher.units] == [1, 0, 0]
+    assert hub.gop() == (watcher.units[-1],)
+    # The next connection's SDP is silent again: nothing has changed.
+    hub.begin_run((Track(Codec.JPEG, 90_000), Track(Codec.ONVIF_METADATA, 90_000)))
+    assert len(watcher.tracks) == 2
+    run = hub.begin_run((Track(Codec.JPEG, 90_000, width=640, height=480),))
+    run.push(0, 0, (jpegs(640, 480, 1)[0],), True, False, 0)
+    assert len(watcher.tracks) == 3
 
 
 def test_tracks_learn_their_size_and_keep_what_was_learnt_in_band():

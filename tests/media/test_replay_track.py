@@ -8,8 +8,10 @@ from bridge.base.media import AccessUnit, Codec, Track
 from bridge.base.time import NS_PER_S
 from bridge.media.replay_line import Place
 from bridge.media.replay_track import MAX_RUNS, ReplayTrack
+from bridge.wire.jpeg.rtp import header_extension
 from bridge.wire.replay_header import EXTENSION_BYTES, ReplayHeader
 from bridge.wire.rtp import parse_extension, parse_header
+from tests.wire.encoded import JPEG_420, JPEG_GREY
 
 SPS = bytes.fromhex("6742c01ed9005005bb0110000003001000000303c0f162e480")
 PPS = bytes.fromhex("68cb83cb20")
@@ -46,6 +48,19 @@ def test_the_extension_stands_in_the_first_packet_alone_and_none_is_too_large(si
     assert [head[2] for head in heads] == [(65_535 + n) & 0xFFFF for n in range(len(packets))]
     assert made.octets == sum(head[6] - head[5] for head in heads)
     assert sum(map(len, packets)) == made.octets + 12 * len(packets) + EXTENSION_BYTES
+
+
+def test_what_jpeg_needs_follows_in_the_same_extension():
+    jpeg = track(Track(Codec.JPEG, 90_000), packet_bytes=1400)
+    made = jpeg.packets(unit(parts=(JPEG_GREY,)), 5, HEADER.encode())
+    packets = packets_of(made)
+    assert max(map(len, packets)) <= 1400
+    profile, words = parse_extension(packets[0])
+    assert ReplayHeader.parse(profile, words) == replace(HEADER, cseq=300 & 0xFF)
+    assert words[12:] == header_extension(JPEG_GREY)
+    assert made.octets == sum(head[6] - head[5] for head in map(parse_header, packets))
+    plain = packets_of(jpeg.packets(unit(parts=(JPEG_420,)), 5, HEADER.encode()))
+    assert parse_extension(plain[0])[1] == HEADER.encode()[4:]
 
 
 def test_numbers_run_on_and_key_frames_bring_their_parameter_sets():

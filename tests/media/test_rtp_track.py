@@ -1,8 +1,12 @@
 import pytest
 
 from bridge.base.media import AccessUnit, Codec, Track
+from bridge.base.time import MonotonicNs
+from bridge.dialogue.rtp_receiver import RtpReceiver
 from bridge.media.rtp_track import FAST_START_MAX_BYTES, RtpTrack, with_parameter_sets
+from bridge.wire.rtp import parse_extension
 from tests.live_viewers import PPS, SPS, VIDEO
+from tests.wire.encoded import JPEG_420, jpeg_pixels, jpegs
 
 VPS, SPS5, PPS5 = b"\x40\x01vps", b"\x42\x01sps", b"\x44\x01pps"
 HEVC = Track(Codec.H265, 90_000, parameter_sets=(VPS, SPS5, PPS5))
@@ -45,6 +49,44 @@ def test_packets_keep_to_their_size_and_numbers_run_on():
     track.close()
     track.open((unit(9, key=True),))
     assert track.next_sequence == third.sequence + 3 + 5
+
+
+def test_jpeg_that_rfc_2435_cannot_tell_has_its_extension_in_the_first_packet():
+    track = RtpTrack(Track(Codec.JPEG, 90_000), payload_type=26, ssrc=5, sequence=1, time_offset=0, packet_bytes=1400)
+    track.open(())
+    for picture, extended in ((JPEG_420, False), (jpegs(2592, 64, 1)[0], True)):
+        made = track.take(AccessUnit(0, 0, 0, 0, True, (picture,)))
+        packets = [made.interleaved[at : at + size] for at, size in made.spans()]
+        assert max(map(len, packets)) <= 1400
+        assert [parse_extension(packet) is not None for packet in packets] == [extended] + [False] * (len(packets) - 1)
+        received = []
+        receiver = RtpReceiver(track.track, lambda *unit, received=received: received.append(unit))
+        for packet in packets:
+            receiver.push(memoryview(packet), MonotonicNs(0))
+        ((_, parts, key, damaged, _),) = received
+        assert (jpeg_pixels(parts[0]), key, damaged) == (jpeg_pixels(picture), True, False)
+
+
+@pytest.mark.parametrize(
+    ("described", "part", "marked"),
+    [
+        (Track(Codec.ONVIF_METADATA, 90_000), b"<tt:MetadataStream/>" * 200, True),
+        (Track(Codec.AAC_LATM, 16_000), bytes(700), True),
+        (Track(Codec.OPUS, 48_000), bytes(80), False),
+        (Track(Codec.G726, 8_000, config=b"G726-32"), bytes(80), False),
+    ],
+)
+def test_what_is_no_picture_is_sent_and_comes_back(described, part, marked):
+    track = RtpTrack(described, payload_type=97, ssrc=5, sequence=1, time_offset=0, packet_bytes=1400)
+    track.open(())
+    made = track.take(AccessUnit(0, 7, 0, 0, True, (part,)))
+    packets = [made.interleaved[at : at + size] for at, size in made.spans()]
+    assert [packet[1] >> 7 for packet in packets] == [0] * (len(packets) - 1) + [marked]
+    received = []
+    receiver = RtpReceiver(described, lambda *unit: received.append(unit))
+    for packet in packets:
+        receiver.push(memoryview(packet), MonotonicNs(0))
+    assert received == [(7, (part,), True, False, 0)]
 
 
 def test_the_burst_is_made_once_a_moment_and_only_of_what_is_live():

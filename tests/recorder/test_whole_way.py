@@ -31,21 +31,40 @@ PICTURE_NS = NS_PER_S // 25
 SOUND_LATE_NS = 250_000_000
 
 
+METADATA_NS = 300_000_000
+LATM = Track(Codec.AAC_LATM, 16_000, config=bytes.fromhex("400028103fc0"))
+SOUNDS = {
+    Codec.AAC_LATM: (LATM, 1024),
+    Codec.G726: (Track(Codec.G726, 8000, config=b"AAL2-G726-32"), 160),
+    Codec.PCMU: (Track(Codec.PCMU, 8000), 160),
+    Codec.PCMA: (Track(Codec.PCMA, 8000), 160),
+}
+
+
 class Camera:
-    """A stream of real pictures and sounds; what its hub hands out is what must be found."""
+    """A stream of real pictures, sounds and metadata; what its hub hands out is what must be found."""
 
     def __init__(self, clock, encoder, b_frames, audio):
         self.clock = clock
         self.hub = Hub("gate/main", clock)
-        self.pictures = encoded.pictures(encoder, frames=PICTURES, b_frames=b_frames)
-        codec = {"libx264": Codec.H264, "libx265": Codec.H265}[encoder]
-        video = complete_track(Track(codec, 90_000), self.pictures[0].parts)
+        if encoder == "mjpeg":
+            pictures = enumerate(encoded.jpegs(frames=PICTURES))
+            self.pictures = [encoded.Picture(number, number, True, (one,)) for number, one in pictures]
+            video = Track(Codec.JPEG, 90_000, width=320, height=240)
+        else:
+            self.pictures = encoded.pictures(encoder, frames=PICTURES, b_frames=b_frames)
+            codec = {"libx264": Codec.H264, "libx265": Codec.H265}[encoder]
+            video = complete_track(Track(codec, 90_000), self.pictures[0].parts)
         if audio is Codec.AAC:
             config, self.sounds = encoded.aac(16_000, "mono")
-            self.tracks, self.ticks = (video, Track(audio, 16_000, config=config)), 1024
+            sound, self.ticks = Track(audio, 16_000, config=config), 1024
+        elif audio is Codec.OPUS:
+            self.sounds = encoded.opus("stereo")
+            sound, self.ticks = Track(audio, 48_000, 2), 960
         else:
             self.sounds = [random.Random(number).randbytes(160) for number in range(20)]
-            self.tracks, self.ticks = (video, Track(audio, 8000)), 160
+            sound, self.ticks = SOUNDS[audio]
+        self.tracks = (video, sound, Track(Codec.ONVIF_METADATA, 90_000))
         self.sent: list[AccessUnit] = []
         self.hub.subscribe(self)
 
@@ -68,6 +87,9 @@ class Camera:
             late_ns = SOUND_LATE_NS if number < 4 else 0
             sound = self.sounds[number % len(self.sounds)]
             events.append((at_ns + late_ns, 1, number * self.ticks, (sound,), True))
+        for number, at_ns in enumerate(range(0, PICTURES * PICTURE_NS, METADATA_NS)):
+            document = f"<tt:MetadataStream n='{number}'/>".encode() * (number + 1)
+            events.append((at_ns, 2, at_ns * 9 // 100_000, (document,), True))
         events.sort(key=lambda event: event[:3])
         for number, (at_ns, track, media_time, parts, key) in enumerate(events):
             self.clock.advance(begin + at_ns - self.clock.monotonic_ns())
@@ -89,6 +111,9 @@ class TestWholeWay:
             ("libx264", 0, Codec.PCMU),
             ("libx265", 0, Codec.AAC),
             ("libx265", 2, Codec.PCMA),
+            ("libx264", 2, Codec.OPUS),
+            ("mjpeg", 0, Codec.G726),
+            ("mjpeg", 0, Codec.AAC_LATM),
         ],
     )
     def test_bit_for_bit_dated_and_in_order(self, index, tmp_path, encoder, b_frames, audio):
@@ -136,11 +161,11 @@ class TestWholeWay:
         found = [one for one in items if isinstance(one, AccessUnit)]
         assert len(items) == len(found) + 3
         assert len(found) == len(camera.sent) > 3 * PICTURES
-        for track in range(2):
+        for track in range(3):
             assert essence(found, track) == essence(camera.sent, track)
         assert [one.parts for one in found if one.track == 0] == [one.parts for one in camera.pictures] * 2
         again = sorted((one for one in back if isinstance(one, AccessUnit)), key=lambda one: (one.utc_ns, one.track))
         assert again == sorted(found, key=lambda one: (one.utc_ns, one.track))
-        # Both tracks come together, by the time they were captured: no more apart than B-frames and a fragment's start.
+        # All tracks come together, by the time they were captured: no more apart than B-frames and a fragment's start.
         for before, after in itertools.pairwise(found):
             assert after.utc_ns - before.utc_ns > -NS_PER_S // 2

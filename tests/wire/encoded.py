@@ -1,10 +1,11 @@
-"""Real bitstreams for the tests of the codecs: made by x264, x265 and FFmpeg's AAC encoder, never by our own code."""
+"""Real bitstreams for the tests of the codecs: made by x264, x265, libopus and FFmpeg, never by our own code."""
 
 import array
 import functools
 import random
 from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 import av
@@ -101,3 +102,57 @@ def aac(sample_rate: int, layout: str) -> tuple[bytes, tuple[bytes, ...]]:
         frame.sample_rate, frame.pts = sample_rate, index
         frames += [bytes(packet) for packet in context.encode(frame)]
     return bytes(context.extradata), tuple(frames)
+
+
+#: By libjpeg: 72 x 40 pixels. See the folder's README.
+JPEG_420, JPEG_422, JPEG_GREY = (
+    (Path(__file__).parent.parent / "fixtures" / "jpeg" / f"{name}.jpg").read_bytes() for name in ("420", "422", "grey")
+)
+
+
+@functools.cache
+def jpegs(
+    width: int = 320, height: int = 240, frames: int = 3, options: tuple[tuple[str, str], ...] = ()
+) -> list[bytes]:
+    """Pictures by FFmpeg in 4:2:0, each another; it writes a restart marker behind every row of blocks."""
+    context = av.CodecContext.create("mjpeg", "w")
+    context.width, context.height, context.pix_fmt = width, height, "yuvj420p"
+    context.time_base = Fraction(1, 25)
+    context.options = {"huffman": "default", **dict(options)}
+    packets = []
+    for index in range(frames):
+        frame = av.VideoFrame(width, height, "yuvj420p")
+        dice = random.Random(index)
+        for plane in frame.planes:
+            row = bytes(min(255, at * 3 % 200 + dice.randrange(30)) for at in range(plane.line_size))
+            plane.update(row * plane.height)
+        frame.pts = index
+        packets += context.encode(frame)
+    return [bytes(packet) for packet in [*packets, *context.encode(None)]]
+
+
+def jpeg_pixels(picture: bytes) -> tuple[int, int, str, bytes]:
+    """(width, height, format, luma and chroma) as FFmpeg decodes a JPEG; fails on any complaint."""
+    context = av.CodecContext.create("mjpeg", "r")
+    (frame,) = [*context.decode(av.Packet(picture)), *context.decode(None)]
+    rows = [
+        bytes(plane)[row * plane.line_size :][: plane.width]  # behind the width FFmpeg leaves what was there
+        for plane in frame.planes
+        for row in range(plane.height)
+    ]
+    return frame.width, frame.height, frame.format.name, b"".join(rows)
+
+
+@functools.cache
+def opus(layout: str = "mono", packets: int = 12) -> tuple[bytes, ...]:
+    """Packets of 20 ms of noise by libopus, at 48 kHz."""
+    context = av.CodecContext.create("libopus", "w")
+    context.sample_rate, context.layout, context.format = 48_000, layout, "s16"
+    context.open()
+    made = []
+    for index in range(packets):
+        frame = av.AudioFrame("s16", layout, 960)
+        frame.planes[0].update(random.Random(index).randbytes(frame.planes[0].buffer_size))
+        frame.sample_rate, frame.pts = 48_000, 960 * index
+        made += [bytes(packet) for packet in context.encode(frame)]
+    return tuple(made)

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.base.errors import LocalProtocolError
 from bridge.base.media import Codec, Track
 from bridge.wire import payload
 from bridge.wire.h264 import nal as h264
 from bridge.wire.h265 import nal as h265
 from bridge.wire.sdp import MediaDescription, SessionDescription
-from tests.wire.encoded import video
+from tests.wire.encoded import JPEG_420, JPEG_422, opus, video
 from tests.wire.units import Units, push_unit
 
 
@@ -128,8 +127,55 @@ CAMERAS = {
         "m=audio 0 RTP/AVP 101 0\na=rtpmap:101 telephone-event/8000",
         Track(Codec.PCMU, 8000),
     ),
-    "metadata": ("m=application 0 RTP/AVP 107\na=rtpmap:107 vnd.onvif.metadata/90000", None),
-    "JPEG": ("m=video 0 RTP/AVP 26", None),
+    "metadata": (
+        "m=application 0 RTP/AVP 107\na=rtpmap:107 vnd.onvif.metadata/90000",
+        Track(Codec.ONVIF_METADATA, 90000),
+    ),
+    "metadata in capitals, without a rate": (
+        "m=application 0 RTP/AVP 107\na=rtpmap:107 VND.ONVIF.METADATA",
+        Track(Codec.ONVIF_METADATA, 90000),
+    ),
+    "metadata that is compressed": ("m=application 0 RTP/AVP 107\na=rtpmap:107 vnd.onvif.metadata.gzip/90000", None),
+    "JPEG": ("m=video 0 RTP/AVP 26", Track(Codec.JPEG, 90000)),
+    "JPEG beyond what its header can tell": (
+        "m=video 0 RTP/AVP 96\na=rtpmap:96 jpeg/90000\na=x-dimensions:2592,1944\na=framerate:12.5",
+        Track(Codec.JPEG, 90000, width=2592, height=1944, frame_rate=Fraction(25, 2)),
+    ),
+    "Opus": ("m=audio 0 RTP/AVP 97\na=rtpmap:97 opus/48000/2", Track(Codec.OPUS, 48000)),
+    "Opus in stereo": (
+        "m=audio 0 RTP/AVP 97\na=rtpmap:97 OPUS/48000/2\na=fmtp:97 sprop-stereo=1;useinbandfec=1",
+        Track(Codec.OPUS, 48000, 2),
+    ),
+    "G.726": ("m=audio 0 RTP/AVP 97\na=rtpmap:97 G726-16/8000", Track(Codec.G726, 8000, config=b"G726-16")),
+    "G.726 in AAL2's order": (
+        "m=audio 0 RTP/AVP 97\na=rtpmap:97 aal2-g726-40/8000/1",
+        Track(Codec.G726, 8000, config=b"AAL2-G726-40"),
+    ),
+    "G.726 by its old number": ("m=audio 0 RTP/AVP 2", Track(Codec.G726, 8000, config=b"G726-32")),
+    "G.726 of a rate that there is not": ("m=audio 0 RTP/AVP 97\na=rtpmap:97 G726-48/8000", None),
+    "AAC in LATM": (
+        (
+            "m=audio 0 RTP/AVP 97\na=rtpmap:97 MP4A-LATM/16000/1\n"
+            "a=fmtp:97 profile-level-id=1;cpresent=0;object=2;config=400028103FC0"
+        ),
+        Track(Codec.AAC_LATM, 16000, 1, config=bytes.fromhex("400028103FC0")),
+    ),
+    "AAC in LATM, stereo by its configuration, which is not said to be there": (
+        "m=audio 0 RTP/AVP 97\na=rtpmap:97 MP4A-LATM/48000\na=fmtp:97 config=400023203FC0",
+        Track(Codec.AAC_LATM, 48000, 2, config=bytes.fromhex("400023203FC0")),
+    ),
+    "AAC in LATM with its configuration in band": (
+        "m=audio 0 RTP/AVP 97\na=rtpmap:97 MP4A-LATM/48000/2\na=fmtp:97 cpresent=1;config=400023203FC0",
+        Track(Codec.AAC_LATM, 48000, 2),
+    ),
+    "AAC in LATM with a configuration of rubbish": (
+        "m=audio 0 RTP/AVP 97\na=rtpmap:97 MP4A-LATM/48000/2\na=fmtp:97 cpresent=0;config=rubbish",
+        None,
+    ),
+    "AAC in LATM of another version": (
+        "m=audio 0 RTP/AVP 97\na=rtpmap:97 MP4A-LATM/48000/2\na=fmtp:97 cpresent=0;config=C0002320",
+        Track(Codec.AAC_LATM, 48000, 2, config=bytes.fromhex("C0002320")),
+    ),
     "a dynamic type of nothing": ("m=video 0 RTP/AVP 96", None),
     "video in an audio section": ("m=audio 0 RTP/AVP 96\na=rtpmap:96 H264/90000", None),
     "no format": ("m=video 0 RTP/AVP", None),
@@ -143,7 +189,12 @@ def test_track_from_sdp(text, track):
 
 
 @pytest.mark.parametrize(
-    "track", [track for _, track in CAMERAS.values() if track and not (track.width and not track.parameter_sets)]
+    "track",
+    [
+        track
+        for _, track in CAMERAS.values()
+        if track and (track.codec is Codec.JPEG or track.parameter_sets or not track.width)
+    ],
 )
 def test_what_we_announce_is_read_back(track):
     announced = payload.media_for_track(track, 96, "trackID=0", 512)
@@ -172,6 +223,27 @@ def test_the_lines_that_clients_look_for():
     )
     assert payload.media_for_track(Track(Codec.PCMU, 8000), 0, "t").attributes[0] == ("rtpmap", "0 PCMU/8000")
     assert payload.media_for_track(Track(Codec.H264, 90000), 96, "t").fmtp(96) == {"packetization-mode": "1"}
+
+
+def test_the_lines_of_the_other_codecs():
+    def lines(track, number=97):
+        return [
+            f"{name}:{value}"
+            for name, value in payload.media_for_track(track, number, "t").attributes
+            if name[0] != "c"
+        ]
+
+    assert lines(Track(Codec.JPEG, 90000, width=2048, height=8), 26) == [
+        *("rtpmap:26 JPEG/90000", "x-dimensions:2048,8", "recvonly:")
+    ]
+    assert lines(Track(Codec.OPUS, 48000))[0] == "rtpmap:97 opus/48000/2"
+    assert lines(Track(Codec.OPUS, 48000, 2))[1] == "fmtp:97 sprop-stereo=1"
+    assert lines(Track(Codec.G726, 8000, config=b"AAL2-G726-24"))[0] == "rtpmap:97 AAL2-G726-24/8000"
+    latm = Track(Codec.AAC_LATM, 48000, 2, config=bytes.fromhex("400023203FC0"))
+    assert lines(latm)[:2] == ["rtpmap:97 MP4A-LATM/48000/2", "fmtp:97 cpresent=0;config=400023203FC0"]
+    assert lines(Track(Codec.AAC_LATM, 48000, 2))[1] == "fmtp:97 cpresent=1"
+    metadata = payload.media_for_track(Track(Codec.ONVIF_METADATA, 90000), 107, "trackID=3")
+    assert (metadata.medium, metadata.attribute("rtpmap")) == ("application", "107 vnd.onvif.metadata/90000")
 
 
 def test_complete_track_takes_new_sets_and_keeps_the_others():
@@ -205,6 +277,10 @@ def test_in_band_parameter_sets():
         (Track(Codec.AAC, 16000, 1, config=b"\x14\x08"), (b"a" * 3000,)),
         (Track(Codec.PCMU, 8000), (b"a" * 160,)),
         (Track(Codec.PCMA, 8000), (b"a" * 160,)),
+        (Track(Codec.OPUS, 48000), opus()[:1]),
+        (Track(Codec.G726, 8000, config=b"G726-40"), (b"a" * 100,)),
+        (Track(Codec.AAC_LATM, 16000), (b"a" * 3000,)),
+        (Track(Codec.ONVIF_METADATA, 90000), (b"<tt:MetadataStream/>" * 200,)),
     ],
 )
 def test_every_codec_both_ways(track, parts):
@@ -231,21 +307,31 @@ def test_length_of_an_aac_frame_in_the_rtp_clock(config, clock_rate, ticks):
 
 
 def test_numbers_and_markers_by_codec():
-    assert [payload.static_payload_type(codec) for codec in Codec] == [None, None, None, 0, 8, None]
-    assert [payload.marks_units(codec) for codec in Codec] == [True, True, True, False, False, True]
+    numbers = {codec: number for codec in Codec if (number := payload.static_payload_type(codec)) is not None}
+    assert numbers == {Codec.PCMU: 0, Codec.PCMA: 8, Codec.JPEG: 26}
+    unmarked = [codec for codec in Codec if not payload.marks_units(codec)]
+    assert unmarked == [Codec.OPUS, Codec.G726, Codec.PCMU, Codec.PCMA]
 
 
-def test_metadata_is_not_carried_yet():
-    track = Track(Codec.ONVIF_METADATA, 90_000)
-    section = payload.media_for_track(track, 107, "trackID=3")
-    assert (section.medium, section.attribute("rtpmap")) == ("application", "107 vnd.onvif.metadata/90000")
-    for name in ("vnd.onvif.metadata", "VND.ONVIF.METADATA"):
-        section.attributes[0] = ("rtpmap", f"107 {name}/90000")
-        assert payload.payload_type_from_sdp(section) is payload.track_from_sdp(section) is None
-    with pytest.raises(LocalProtocolError, match="not carried"):
-        payload.packetize(track, [b"<tt:MetadataStream/>"])
-    with pytest.raises(LocalProtocolError, match="not carried"):
-        payload.depacketizer_for(track, Units())
+def test_jpeg_both_ways_and_its_size():
+    track = Track(Codec.JPEG, 90000, width=72, height=40)
+    units = Units()
+    push_unit(payload.depacketizer_for(track, units), payload.packetize(track, (JPEG_422,)), 5)
+    ((_, (made,), key, damaged),) = units
+    assert (key, damaged, made[-100:]) == (True, False, JPEG_422[-100:])
+    assert payload.learn(track, (made,)) is track
+    assert payload.learn(Track(Codec.JPEG, 90000), (made,)) == track
+    assert payload.learn(track, (b"no picture",)) is track
+
+
+def test_what_a_key_frame_says_in_band():
+    unit = video("libx264", frames=1)[0]
+    assert payload.learn(H264_TRACK, unit) is H264_TRACK
+    assert payload.learn(H264_TRACK, (b"\x65slice",)) is H264_TRACK
+    assert payload.learn(H264_TRACK, (PPS, SPS)) is H264_TRACK
+    assert payload.learn(Track(Codec.H264, 90000), unit) == H264_TRACK
+    audio = Track(Codec.PCMU, 8000)
+    assert payload.learn(audio, (JPEG_420,)) is audio
 
 
 _texts = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Z", "S"]), max_size=30)
@@ -260,14 +346,14 @@ _texts = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Z", "S
         | st.builds(
             lambda number, codec, tail: ("rtpmap", f"{number} {codec}/{tail}"),
             st.sampled_from([0, 8, 96, 97]),
-            st.sampled_from([*Codec]),
+            st.sampled_from([*Codec, "G726-32", "AAL2-G726-24"]),
             st.sampled_from(["90000", "8000", "0", "16000/2", "x", "99999999/999"]),
         )
         | st.builds(
             lambda number, name, text: ("fmtp", f"{number} {name}={text}"),
             st.sampled_from([0, 8, 96, 97]),
             st.sampled_from(
-                ["sprop-parameter-sets", "sprop-sps", "sprop-max-don-diff", "config", "mode", "sizelength"]
+                ["sprop-parameter-sets", "sprop-sps", "sprop-max-don-diff", "config", "cpresent", "mode", "sizelength"]
             ),
             _texts | st.sampled_from([BASE64, SPS_64, "1190"]),
         ),

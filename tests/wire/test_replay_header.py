@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.time import NS_PER_S, parse_utc
 from bridge.wire import rtp
-from bridge.wire.replay_header import EXTENSION_BYTES, PROFILE, ReplayHeader
+from bridge.wire.replay_header import EXTENSION_BYTES, PROFILE, ReplayHeader, followed_by
 
 EPOCH_1900_S = 2_208_988_800
 ERA_1 = parse_utc("2036-02-07T06:28:16Z")
@@ -52,6 +52,14 @@ def test_a_time_survives_to_the_nanosecond_also_where_it_is_cut(utc_ns, clean, e
 def test_what_must_be_zero_is_passed_over_and_jpeg_headers_may_follow():
     words = bytes.fromhex("83AA7E80 00000000 8F 05 FFFF FFD80001 FFDB0000")
     assert ReplayHeader.parse(PROFILE, words) == ReplayHeader(0, True, False, False, False, 5)
+
+
+def test_another_extension_behind_it():
+    header = TABLE[1][1]
+    both = followed_by(header.encode(), bytes.fromhex("FFD80002 FFDD0004 0005FFFF"))
+    assert both == bytes.fromhex("ABAC0006 83AA7E81 80000000 80 07 0000 FFD80002 FFDD0004 0005FFFF")
+    packet = rtp.pack_header(96, 1, 2, 3, extension=(PROFILE, both[4:]))
+    assert ReplayHeader.parse(*rtp.parse_extension(packet)) == header
 
 
 @pytest.mark.parametrize(("profile", "words"), [(0xBEDE, bytes(12)), (PROFILE, bytes(8)), (PROFILE, b"")])

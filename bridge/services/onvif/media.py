@@ -1,8 +1,8 @@
 """Handlers of the media service ver10 (`trt`): profiles, sources, configurations, stream and snapshot URIs.
 
-Follows the ONVIF Media Service Specification. H.264 only: this version cannot name H.265, so such a stream is no
-profile here and stands in media ver20 alone (media2.py). Everything is fixed: the options of a configuration are its
-present values.
+Follows the ONVIF Media Service Specification. H.264 and JPEG only: this version cannot name H.265, so such a stream is
+no profile here and stands in media ver20 alone (media2.py); sound in Opus it cannot name either, and is left out of its
+profile. Everything is fixed: the options of a configuration are its present values.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,7 +40,14 @@ from bridge.wire.soap.faults import (
 )
 
 _SESSION_TIMEOUT = timedelta(seconds=60)  # of our RTSP server
-_AUDIO_ENCODINGS = {Codec.PCMU: "G711", Codec.PCMA: "G711", Codec.AAC: "AAC"}
+_VIDEO_ENCODINGS = {Codec.H264: "H264", Codec.JPEG: "JPEG"}
+_AUDIO_ENCODINGS = {
+    Codec.PCMU: "G711",
+    Codec.PCMA: "G711",
+    Codec.G726: "G726",
+    Codec.AAC: "AAC",
+    Codec.AAC_LATM: "AAC",
+}
 
 # The one fault of this kind whose code is Sender (Media Service Specification, video analytics configuration).
 _NO_ANALYTICS = Fault(SENDER, ("ActionNotSupported", "VideoAnalyticsNotSupported"), ACTION_NOT_SUPPORTED.reason)
@@ -166,7 +173,7 @@ class Media:
         return {"Configurations": list(self._encoders(self._siblings(call, request)))}
 
     async def GetVideoEncoderConfigurationOptions(self, call: Call, request: Request) -> Answer:
-        """The present values; of all encoders when neither argument says which. No JPEG: nothing is transcoded."""
+        """The present values; of all encoders when neither argument says which."""
         if token := request.get("ConfigurationToken"):
             profiles = [self._encoder(call, token)]
         elif request.get("ProfileToken"):
@@ -175,22 +182,23 @@ class Media:
             profiles = await self._profiles.profiles(call.principal)
         if request.get("ProfileToken"):
             self._profile(call, request)
-        videos = [profile.video for profile in profiles if profile.video and profile.video.codec is Codec.H264]
         options: dict[str, object] = {"QualityRange": int_range([QUALITY])}
-        if videos:
-            options |= {"H264": _h264_options(videos)}
-            options |= {
-                "Extension": {
-                    "H264": _h264_options(videos) | {"BitrateRange": int_range(video.bitrate_kbps for video in videos)}
-                }
-            }
-        return {"Options": options}
+        extension: dict[str, object] = {}
+        for codec, name in _VIDEO_ENCODINGS.items():
+            videos = [profile.video for profile in profiles if profile.video and profile.video.codec is codec]
+            if videos:
+                options[name] = _video_options(codec, videos)
+                bitrates = int_range(video.bitrate_kbps for video in videos)
+                extension[name] = _video_options(codec, videos) | {"BitrateRange": bitrates}
+        return {"Options": options | {"Extension": extension} if extension else options}
 
     def GetGuaranteedNumberOfVideoEncoderInstances(self, call: Call, request: Request) -> Answer:
         """The token is a video source configuration's: as many encoders as it has streams."""
         camera = self._camera(call, request["ConfigurationToken"])
-        count = sum(_expressible(profile) for profile in camera.profiles)
-        return {"TotalNumber": count, "H264": count}
+        # A camera that was never seen most likely sends H.264.
+        codecs = [p.video.codec if p.video else Codec.H264 for p in camera.profiles if _expressible(p)]
+        numbers = {name: codecs.count(codec) for codec, name in _VIDEO_ENCODINGS.items() if codec in codecs}
+        return {"TotalNumber": len(codecs), **numbers}
 
     # --- Audio -------------------------------------------------------------------------------------------------------
 
@@ -250,7 +258,7 @@ class Media:
             profiles = [self._profile(call, request)]
         if token := request.get("ConfigurationToken"):
             profiles = [self._audio_encoder(call, token)]
-        audios = dict.fromkeys(profile.audio for profile in profiles if profile.audio)
+        audios = dict.fromkeys(audio for profile in profiles if (audio := _sound(profile)))
         return {"Options": {"Options": [_audio_options(audio) for audio in audios]}}
 
     # --- Metadata, analytics, OSD: none ------------------------------------------------------------------------------
@@ -306,7 +314,7 @@ class Media:
             self._text(profile, "Profile")
             if profile.video:
                 self._text(profile, "VideoEncoderConfiguration")
-            if profile.audio:
+            if _sound(profile):
                 self._text(profile, "AudioEncoderConfiguration")
         for type_name in OF_SOURCES:
             source_text(profile.source, type_name, self._render)
@@ -358,7 +366,7 @@ class Media:
 
     def _audio_encoder(self, call: Call, token: str) -> Profile:
         profile = self._profiles.profile(call.principal, token)
-        if profile is None or profile.audio is None or not _expressible(profile):
+        if profile is None or _sound(profile) is None or not _expressible(profile):
             raise SoapFault(invalid_value("NoConfig"))
         return profile
 
@@ -366,7 +374,7 @@ class Media:
         return (self._text(p, "VideoEncoderConfiguration") for p in profiles if p.video and _expressible(p))
 
     def _audio_encoders(self, profiles: Iterable[Profile]) -> Iterator[Rendered]:
-        return (self._text(p, "AudioEncoderConfiguration") for p in profiles if p.audio and _expressible(p))
+        return (self._text(p, "AudioEncoderConfiguration") for p in profiles if _sound(p) and _expressible(p))
 
     async def _audio_sources(self, call: Call) -> list[tuple[Source, AudioFacts]]:
         """Raises AudioNotSupported when there is none for this principal."""
@@ -378,7 +386,12 @@ class Media:
 
 def _expressible(profile: Profile) -> bool:
     """Whether ver10 has a name for its codec. A camera that was never seen has none yet, and is listed."""
-    return profile.video is None or profile.video.codec is Codec.H264
+    return profile.video is None or profile.video.codec in _VIDEO_ENCODINGS
+
+
+def _sound(profile: Profile) -> AudioFacts | None:
+    """Its audio, if there is any for which ver10 has a name."""
+    return profile.audio if profile.audio and profile.audio.codec in _AUDIO_ENCODINGS else None
 
 
 def _profile(profile: Profile) -> Answer:
@@ -393,18 +406,19 @@ def _profile(profile: Profile) -> Answer:
         made["AudioSourceConfiguration"] = audio_source_configuration(profile.source)
     if profile.video is not None:
         made["VideoEncoderConfiguration"] = _video_encoder(profile, profile.video)
-    if profile.audio is not None:
-        made["AudioEncoderConfiguration"] = _audio_encoder(profile, profile.audio)
+    if (audio := _sound(profile)) is not None:
+        made["AudioEncoderConfiguration"] = _audio_encoder(profile, audio)
     return made
 
 
 def _video_encoder(profile: Profile, video: VideoFacts) -> Answer:
     """`tt:VideoEncoderConfiguration`; its three last elements always, because UniFi Protect reads them unasked."""
+    h264: Answer = {"GovLength": video.gop_length, "H264Profile": video.profile}
     return {
         "token": profile.token,
         "Name": profile.name,
         "UseCount": 1,
-        "Encoding": "H264",
+        "Encoding": _VIDEO_ENCODINGS[video.codec],
         "Resolution": resolution(video.width, video.height),
         "Quality": QUALITY,
         "RateControl": {
@@ -412,7 +426,7 @@ def _video_encoder(profile: Profile, video: VideoFacts) -> Answer:
             "EncodingInterval": 1,
             "BitrateLimit": video.bitrate_kbps,
         },
-        "H264": {"GovLength": video.gop_length, "H264Profile": video.profile},
+        **({"H264": h264} if video.codec is Codec.H264 else {}),
         "Multicast": MULTICAST,
         "SessionTimeout": _SESSION_TIMEOUT,
     }
@@ -432,16 +446,18 @@ def _audio_encoder(profile: Profile, audio: AudioFacts) -> Answer:
     }
 
 
-def _h264_options(videos: list[VideoFacts]) -> dict[str, object]:
-    """`tt:H264Options` that hold exactly what these encoders do."""
+def _video_options(codec: Codec, videos: list[VideoFacts]) -> dict[str, object]:
+    """`tt:H264Options` or `tt:JpegOptions` that hold exactly what these encoders do."""
     sizes = dict.fromkeys((video.width, video.height) for video in videos)
-    return {
+    options: dict[str, object] = {
         "ResolutionsAvailable": [resolution(*size) for size in sizes],
-        "GovLengthRange": int_range(video.gop_length for video in videos),
         "FrameRateRange": int_range(_whole(video) for video in videos),
         "EncodingIntervalRange": int_range([1]),
-        "H264ProfilesSupported": list(dict.fromkeys(video.profile for video in videos)),
     }
+    if codec is Codec.H264:
+        options["GovLengthRange"] = int_range(video.gop_length for video in videos)
+        options["H264ProfilesSupported"] = list(dict.fromkeys(video.profile for video in videos))
+    return options
 
 
 def _audio_options(audio: AudioFacts) -> Answer:

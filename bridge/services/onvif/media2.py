@@ -1,4 +1,4 @@
-"""Handlers of the media service ver20 (`tr2`): the same profiles and tokens as ver10, and the only place for H.265.
+"""Handlers of the media service ver20 (`tr2`): the profiles and tokens of ver10, and the only place for H.265 and Opus.
 
 Follows the ONVIF Media 2 Service Specification. Everything is fixed: the options of a configuration are its present
 values.
@@ -29,8 +29,8 @@ from bridge.services.onvif.slices import Slices
 from bridge.wire.soap.encoder import Rendered
 from bridge.wire.soap.faults import ACTION_NOT_SUPPORTED, SoapFault, invalid_value, not_supported
 
-# IANA media subtypes; `mpeg4-generic` is in the schema's list, PCMA is not but is what IANA calls it.
-_AUDIO_ENCODINGS = {Codec.PCMU: "PCMU", Codec.PCMA: "PCMA", Codec.AAC: "mpeg4-generic"}
+# IANA media subtypes; PCMA and opus are not in the schema's list, but are what IANA calls them.
+_AUDIO_ENCODINGS = {codec: codec.value for codec in Codec} | {Codec.AAC: "mpeg4-generic"}
 
 _STREAM_PROTOCOLS = ("RtspUnicast", "RTSP")
 
@@ -316,13 +316,13 @@ def _profile(profile: Profile, kinds: Iterable[str]) -> Answer:
 
 
 def _video_encoder(profile: Profile, video: VideoFacts) -> Answer:
-    """`tt:VideoEncoder2Configuration`."""
+    """`tt:VideoEncoder2Configuration`. JPEG has neither groups of pictures nor profiles."""
+    of_groups: Answer = {"GovLength": video.gop_length, "Profile": video.profile} if video.profile else {}
     return {
         "token": profile.token,
         "Name": profile.name,
         "UseCount": 1,
-        "GovLength": video.gop_length,
-        "Profile": video.profile,
+        **of_groups,
         "Encoding": video.codec.value,
         "Resolution": resolution(video.width, video.height),
         "RateControl": {"FrameRateLimit": float(video.frame_rate), "BitrateLimit": video.bitrate_kbps},
@@ -346,7 +346,11 @@ def _audio_encoder(profile: Profile, audio: AudioFacts) -> Answer:
 
 def _video_options(codec: Codec, videos: list[VideoFacts]) -> Answer:
     """`tt:VideoEncoder2ConfigurationOptions` that hold exactly what these encoders do."""
-    gop_lengths = int_range(video.gop_length for video in videos)
+    of_groups: Answer = {}
+    if codec.of_nal_units:
+        gop_lengths = int_range(video.gop_length for video in videos)
+        profiles = list(dict.fromkeys(video.profile for video in videos))
+        of_groups = {"GovLengthRange": [gop_lengths["Min"], gop_lengths["Max"]], "ProfilesSupported": profiles}
     return {
         "Encoding": codec.value,
         "QualityRange": {"Min": QUALITY, "Max": QUALITY},
@@ -354,9 +358,8 @@ def _video_options(codec: Codec, videos: list[VideoFacts]) -> Answer:
             resolution(*size) for size in dict.fromkeys((video.width, video.height) for video in videos)
         ],
         "BitrateRange": int_range(video.bitrate_kbps for video in videos),
-        "GovLengthRange": [gop_lengths["Min"], gop_lengths["Max"]],
+        **of_groups,
         "FrameRatesSupported": [float(rate) for rate in sorted({video.frame_rate for video in videos}, reverse=True)],
-        "ProfilesSupported": list(dict.fromkeys(video.profile for video in videos)),
         "ConstantBitRateSupported": False,
         "GuaranteedFrameRateSupported": False,
     }

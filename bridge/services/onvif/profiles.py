@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Self, TypeVar
 
-from bridge.base.media import Codec, Track
+from bridge.base.media import Codec, Medium, Track
 from bridge.media.hub import StreamStatistics
 from bridge.services.onvif.slices import Slices
 from bridge.system.access import Action, Gatekeeper, Principal
 from bridge.system.catalogue import Camera, Catalogue, LiveStream
+from bridge.wire.audio import g726
 
 MAX_NAME = 64  # characters; tt:Name
 
@@ -28,7 +29,7 @@ MAX_NAME = 64  # characters; tt:Name
 UNKNOWN_SIZE = (1920, 1080)
 UNKNOWN_FRAME_RATE = Fraction(25)
 UNKNOWN_BITRATE_KBPS = 4096
-AAC_BITRATE_KBPS = 64  # no AudioSpecificConfig says it
+AUDIO_BITRATE_KBPS = 64  # of AAC and Opus, whose configuration does not say it
 
 _H264_PROFILES = {66: "Baseline", 77: "Main", 88: "Extended"}
 _H265_PROFILES = {1: "Main", 2: "Main10"}
@@ -38,7 +39,7 @@ _H265_PROFILES = {1: "Main", 2: "Main10"}
 class VideoFacts:
     """What a stream's video is.
 
-    profile: ONVIF's name of the codec's profile: Baseline, Main, Main10, Extended, High
+    profile: ONVIF's name of the codec's profile: Baseline, Main, Main10, Extended, High; "": JPEG has none
     """
 
     codec: Codec
@@ -286,7 +287,7 @@ class _StreamView:
         return changed
 
     def _video_facts(self) -> VideoFacts | None:
-        track = next((track for track in self._tracks if track.codec in (Codec.H264, Codec.H265)), None)
+        track = next((track for track in self._tracks if track.medium is Medium.VIDEO), None)
         if track is None:
             return None
         frame_rate = _round_rate(Fraction(self._frame_rate_mhz.value, 1000)) or track.frame_rate or UNKNOWN_FRAME_RATE
@@ -339,6 +340,8 @@ def _round_rate(frame_rate: Fraction) -> Fraction:
 
 def _codec_profile(track: Track) -> str:
     """The profile as the SPS says it: H.264 7.3.2.1.1 profile_idc, H.265 7.3.3 general_profile_idc."""
+    if not track.codec.of_nal_units:
+        return ""
     for nal in track.parameter_sets:
         if track.codec is Codec.H264 and len(nal) > 1 and nal[0] & 0x1F == 7:
             return _H264_PROFILES.get(nal[1], "High")
@@ -348,16 +351,23 @@ def _codec_profile(track: Track) -> str:
 
 
 def _audio_track(tracks: tuple[Track, ...]) -> Track | None:
-    return next((track for track in tracks if track.codec in (Codec.PCMU, Codec.PCMA, Codec.AAC)), None)
+    return next((track for track in tracks if track.medium is Medium.AUDIO), None)
 
 
 def _audio_facts(tracks: tuple[Track, ...]) -> AudioFacts | None:
     track = _audio_track(tracks)
     if track is None:
         return None
-    # G.711 is 8 bits a sample; what AAC takes nothing tells.
-    kbps = AAC_BITRATE_KBPS if track.codec is Codec.AAC else track.clock_rate * 8 * track.channels // 1000
+    bits = _sample_bits(track)
+    kbps = track.clock_rate * bits * track.channels // 1000 if bits else AUDIO_BITRATE_KBPS
     return AudioFacts(track.codec, track.channels, track.clock_rate, kbps)
+
+
+def _sample_bits(track: Track) -> int:
+    """Bits a sample; 0 where they are not always the same."""
+    if track.codec is Codec.G726:
+        return g726.sample_bits(track.config)
+    return 8 if track.codec in (Codec.PCMU, Codec.PCMA) else 0
 
 
 def _name(text: str, tail: str = "") -> str:

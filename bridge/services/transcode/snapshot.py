@@ -1,4 +1,7 @@
-"""The still picture of a stream: the latest key frame as JPEG, decoded once per GOP whoever asks."""
+"""The still picture of a stream: the latest key frame as JPEG, decoded once per GOP whoever asks.
+
+A camera that sends JPEG has made it already.
+"""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ from weakref import WeakKeyDictionary
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from bridge.base.media import AccessUnit, Medium, Track
+from bridge.base.media import AccessUnit, Codec, Medium, Track
 from bridge.media.hub import Hub
 from bridge.services.transcode.jobs import StillJob
 from bridge.services.transcode.pool import TranscodeError
@@ -49,10 +52,13 @@ class Snapshots:
         key = hub.latest_key()
         if key is None or not hub.running:
             return None
+        track = hub.tracks[key.track]
+        if track.codec is Codec.JPEG:
+            return key.parts[0]
         still = self._stills.get(hub)
         if still is None or still.key is not key:
             still = self._stills[hub] = _Still(key, None, [])
-            self._spawn(self._decode(still, hub.tracks[key.track]))
+            self._spawn(self._decode(still, track))
         if still.jpeg is not None:
             return still.jpeg
         waiting: Deferred[bytes] = Deferred()

@@ -2,4 +2,7 @@
 
 aac    RFC 3640 mode AAC-hbr, AudioSpecificConfig
 g711   RFC 3551 PCMU and PCMA
+g726   RFC 3551 G.726 of any rate and packing
+latm   what MPEG-4's own transport says of AAC; its payloads are `wire/marked_units`
+opus   RFC 7587
 """

@@ -1,7 +1,7 @@
 """MP4 files (ISO/IEC 14496-12, -14, -15) as far as recordings, exports and browsers need them. Reads what we write.
 
 boxes          a box, and walking over boxes
-entries        what a track holds: `avc1`, `hvc1`, `mp4a`, `ulaw`, `alaw` <-> `Track`
+entries        what a track holds: `avc1`, `hvc1`, `jpeg`, `mp4a`, `Opus`, `ulaw` … <-> `Track`
 init           the head of a fragmented file: `ftyp` and `moov`
 fragment       `prft`, `moof` and the head of `mdat`
 random_access  `mfra`: where decoding may start, at the end of a file

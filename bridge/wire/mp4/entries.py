@@ -1,7 +1,9 @@
 """Sample entries: what a track holds and how it is decoded (ISO/IEC 14496-12 8.5.2 and 12, -14 5.6, -15 5.3 and 8.3).
 
 Parameter sets stand here although the samples carry them too: players start from here.
-G.711 is written as QuickTime has it, which has no entry of ISO's own.
+G.711 and JPEG are written as QuickTime has them, Opus as "Encapsulation of Opus in ISO Base Media File Format" 4.3.2.
+AAC in LATM and G.726 have no entry that players know: `latm` and `g726` are ours, an audio entry with a private box
+that holds what SDP says of them (StreamMuxConfig; the RTP encoding name).
 """
 
 import struct
@@ -13,7 +15,7 @@ from bridge.base.media import Codec, Medium, Track
 from bridge.wire import payload
 from bridge.wire.h264 import nal as h264
 from bridge.wire.h265 import nal as h265
-from bridge.wire.mp4.boxes import Box, box, child, full_box, read_fields, read_full
+from bridge.wire.mp4.boxes import Box, box, child, full_box, read_fields, read_full, uuid_box
 
 #: NAL units in samples stand behind lengths of so many bytes.
 NAL_LENGTH_BYTES = 4
@@ -21,7 +23,11 @@ NAL_LENGTH_BYTES = 4
 _KINDS = {
     Codec.H264: b"avc1",
     Codec.H265: b"hvc1",
+    Codec.JPEG: b"jpeg",
     Codec.AAC: b"mp4a",
+    Codec.AAC_LATM: b"latm",
+    Codec.OPUS: b"Opus",
+    Codec.G726: b"g726",
     Codec.PCMU: b"ulaw",
     Codec.PCMA: b"alaw",
     Codec.ONVIF_METADATA: b"mett",
@@ -38,6 +44,10 @@ _AUDIO_CHANNELS = struct.Struct("!16xH10x")
 # Reserved, data_reference_index 1; content_encoding (none) and mime_format, each with its zero (12.3.3.2).
 _METADATA = struct.Struct("!6xH")
 _METADATA_STRINGS = b"\0application/vnd.onvif.metadata\0"
+# Version 0, channels, pre-skip (none: what is recorded begins in the middle), rate of the source, gain, mapping family.
+_OPUS = struct.Struct("!BBHIhB")
+#: What the private box of `latm` and `g726` holds is the track's `config`.
+CONFIG_TYPE = b"onb track config"
 _DPI_72 = 72 << 16
 _DEPTH_24 = 24
 _MAX_16 = 0xFFFF
@@ -69,6 +79,13 @@ def sample_entry(track: Track) -> bytes:
             return box(kind, _visual(track), box(b"hvcC", _hevc_configuration(track.parameter_sets)))
         case Codec.AAC:
             return box(kind, _audio(track), full_box(b"esds", 0, 0, _es_descriptor(track.config)))
+        case Codec.JPEG:
+            return box(kind, _visual(track))
+        case Codec.OPUS:
+            specific = _OPUS.pack(0, track.channels, 0, track.clock_rate, 0, 0)
+            return box(kind, _audio(track), box(b"dOps", specific))
+        case Codec.AAC_LATM | Codec.G726:
+            return box(kind, _audio(track), uuid_box(CONFIG_TYPE, track.config))
         case Codec.PCMU | Codec.PCMA:
             return box(kind, _audio(track))
         case Codec.ONVIF_METADATA:
@@ -84,6 +101,8 @@ def parse_sample_entry(data: bytes | memoryview, entry: Box, clock_rate: int) ->
         raise DamagedError(f"sample entry {entry.kind!r}; one of {known} expected", offset=entry.start)
     if codec.medium is Medium.VIDEO:
         width, height = read_fields(_VISUAL_SIZE, data, entry.content, entry)
+        if codec is Codec.JPEG:
+            return Track(codec, clock_rate, width=width, height=height)
         inside = entry._replace(content=entry.content + _VISUAL.size)
         read_sets = _avc_sets if codec is Codec.H264 else _hevc_sets
         track = Track(codec, clock_rate, width=width, height=height)
@@ -95,8 +114,14 @@ def parse_sample_entry(data: bytes | memoryview, entry: Box, clock_rate: int) ->
         return Track(codec, clock_rate)
     (channels,) = read_fields(_AUDIO_CHANNELS, data, entry.content, entry)
     config = b""
+    inside = entry._replace(content=entry.content + _AUDIO.size)
     if codec is Codec.AAC:
-        config = _read_es_descriptor(data, child(data, entry._replace(content=entry.content + _AUDIO.size), b"esds"))
+        config = _read_es_descriptor(data, child(data, inside, b"esds"))
+    elif codec in (Codec.AAC_LATM, Codec.G726):
+        private = child(data, inside, b"uuid")
+        if private.usertype != CONFIG_TYPE:
+            raise DamagedError(f"private box {private.usertype!r}; {CONFIG_TYPE!r} expected", offset=private.start)
+        config = bytes(data[private.content : private.end])
     return Track(codec, clock_rate, channels, config=config)
 
 

@@ -10,7 +10,7 @@ from bridge.base.time import SystemClock
 from bridge.services.ingest import aiortsp_driver
 from bridge.services.ingest.aiortsp_driver import AiortspDriver
 from bridge.wire.rtsp.message import Headers
-from tests.fake_camera import AUDIO, JPEG, SESSION, VIDEO, FakeCamera, frame, picture
+from tests.fake_camera import AUDIO, MPEG4, SESSION, VIDEO, FakeCamera, frame, picture
 from tests.services.ingest.ingest_setting import Stage
 
 
@@ -131,7 +131,7 @@ def test_packets_that_it_cannot_read_do_not_end_it(play):
         (FakeCamera(setup=[500]), "rtsp://h/", "protocol: a request was answered 500"),
         (FakeCamera(password="x"), "rtsp://h/", "401: the camera wants a user name and password"),
         (FakeCamera(password="x"), "rtsp://admin:y@h/", "401: user name or password refused"),
-        (FakeCamera(SESSION + JPEG), "rtsp://h/", "codec: JPEG not supported (have H264, H265)"),
+        (FakeCamera(SESSION + MPEG4), "rtsp://h/", "codec: MP4V-ES not supported (have H264, H265, JPEG)"),
         (FakeCamera(SESSION + AUDIO), "rtsp://h/", "no video: the camera describes no video"),
         (FakeCamera(options=[lambda request: b"\0\0rubbish of a camera"]), "rtsp://h/", "closed: "),
     ],

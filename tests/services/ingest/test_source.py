@@ -11,7 +11,7 @@ from bridge.dialogue.rtsp_client_events import DownReason
 from bridge.services.ingest.native import NativeDriver
 from bridge.services.ingest.source import CameraSource, StreamSettings
 from bridge.system.catalogue import StreamState
-from tests.fake_camera import JPEG, SESSION, URL, FakeCamera, frame, picture
+from tests.fake_camera import MPEG4, SESSION, URL, FakeCamera, frame, picture
 from tests.services.ingest.ingest_setting import ReactorClock, RecordingHub, Stage
 
 
@@ -143,7 +143,7 @@ def test_settings_that_cannot_be_used(settings, named):
 
 
 def test_with_the_native_driver_from_down_to_up_and_back():
-    stage = Stage(FakeCamera(SESSION + JPEG), FakeCamera(describe=[404]), FakeCamera())
+    stage = Stage(FakeCamera(SESSION + MPEG4), FakeCamera(describe=[404]), FakeCamera())
     states = []
     source = CameraSource(
         StreamSettings("gate", "main", URL),
@@ -163,7 +163,7 @@ def test_with_the_native_driver_from_down_to_up_and_back():
     stage.say(frame(0, picture(2, 7200)))
     assert states == [
         ("connecting", ""),
-        ("down", "codec: JPEG not supported (have H264, H265)"),
+        ("down", "codec: MP4V-ES not supported (have H264, H265, JPEG)"),
         ("down", "404: the camera has no stream at this path"),
         ("up", ""),
         ("down", "closed: the camera closed the connection"),

@@ -56,8 +56,13 @@ H264_SUB = Track(
 )
 H264_MIDDLE = Track(Codec.H264, 90_000, parameter_sets=(SPS_BASELINE,), width=1280, height=720)
 H265_MAIN = Track(Codec.H265, 90_000, parameter_sets=(b"\x40\x01", SPS_H265, b"\x44\x01"), width=3840, height=2160)
+JPEG_MAIN = Track(Codec.JPEG, 90_000, width=2592, height=1944, frame_rate=Fraction(12))
 AAC = Track(Codec.AAC, 16_000, channels=1, config=bytes.fromhex("1408"))
 PCMU = Track(Codec.PCMU, 8_000)
+OPUS = Track(Codec.OPUS, 48_000)
+G726 = Track(Codec.G726, 8_000, config=b"G726-24")
+METADATA = Track(Codec.ONVIF_METADATA, 90_000)
+LATM = Track(Codec.AAC_LATM, 16_000, config=bytes.fromhex("400028103fc0"))
 
 FACTS = HostFacts(
     hostname="onb-host",
@@ -109,6 +114,15 @@ def fixture_cameras():
         Camera("yard", "Yard", (stream("yard", "main", H265_MAIN), stream("yard", "sub", H264_SUB, PCMU))),
         Camera("roof", "Roof", (stream("roof", "main", H265_MAIN),)),
         Camera("new", "Never seen", (stream("new", "main"),)),
+    ]
+
+
+def old_cameras():
+    """Motion JPEG, and what sounds there are: old has both names in ver10, loud has Opus, far has AAC in LATM."""
+    return [
+        Camera("old", "Old", (stream("old", "main", JPEG_MAIN, G726), stream("old", "sub", H264_SUB))),
+        Camera("loud", "Loud", (stream("loud", "main", H264_MAIN, OPUS),)),
+        Camera("far", "Far", (stream("far", "main", METADATA, JPEG_MAIN, LATM),)),
     ]
 
 

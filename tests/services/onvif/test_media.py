@@ -10,8 +10,10 @@ from tests.services.onvif.bridge_setting import (
     DEAF,
     GATE_ONLY,
     NOBODY,
+    TT,
     YARD_ONLY,
     Bridge,
+    old_cameras,
     texts,
     tokens,
 )
@@ -254,3 +256,35 @@ def test_nothing_configured_at_all():
         assert len(empty.ask("media", operation)) == 0
     assert empty.fault("media", "GetVideoSourceConfigurationOptions") == NO_CONFIG
     assert empty.fault("media", "GetAudioSources") == NO_AUDIO
+
+
+def test_jpeg_and_the_sounds_that_ver10_can_say():
+    bridge = Bridge(old_cameras())
+    answer = bridge.ask("media", "GetProfiles")
+    assert tokens(answer, "Profiles") == ["old.main", "old.sub", "loud.main", "far.main"]
+    assert texts(answer, "Encoding") == ["JPEG", "G726", "H264", "H264", "JPEG", "AAC"]
+    # Opus has no name here: the profile has an audio source all the same, and no encoder.
+    assert texts(answer[2], "SourceToken") == ["loud", "loud"]
+    encoder = bridge.ask("media", "GetVideoEncoderConfiguration", configuration("old.main"))
+    found = [texts(encoder, name) for name in ("Encoding", "Width", "GovLength")]
+    assert found == [["JPEG"], ["2592"], []]
+    sounds = bridge.ask("media", "GetAudioEncoderConfigurations")
+    assert (texts(sounds, "Encoding"), texts(sounds, "Bitrate")) == (["G726", "AAC"], ["24", "64"])
+    assert bridge.fault("media", "GetAudioEncoderConfiguration", configuration("loud.main")) == NO_CONFIG
+    assert texts(bridge.ask("media", "GetAudioEncoderConfigurationOptions"), "Encoding") == ["G726", "AAC"]
+    for kept in bridge.profiles.everything():
+        for keep in bridge.served.keepers:
+            keep(kept)
+
+
+def test_options_of_jpeg():
+    bridge = Bridge(old_cameras())
+    (options,) = bridge.ask("media", "GetVideoEncoderConfigurationOptions")
+    assert [child.tag for child in options] == [f"{TT}{name}" for name in ("QualityRange", "JPEG", "H264", "Extension")]
+    assert [child.tag for child in options[3]] == [f"{TT}JPEG", f"{TT}H264"]
+    assert texts(options[1], "Width") == ["2592"]
+    assert texts(options[3][0], "Max")[0] == "12"
+    (options,) = bridge.ask("media", "GetVideoEncoderConfigurationOptions", configuration("old.main"))
+    assert [child.tag for child in options] == [f"{TT}{name}" for name in ("QualityRange", "JPEG", "Extension")]
+    numbers = bridge.ask("media", "GetGuaranteedNumberOfVideoEncoderInstances", configuration("old"))
+    assert [texts(numbers, name) for name in ("TotalNumber", "JPEG", "H264")] == [["2"], ["1"], ["1"]]

@@ -11,6 +11,7 @@ from tests.services.onvif.bridge_setting import (
     NOBODY,
     YARD_ONLY,
     Bridge,
+    old_cameras,
     texts,
     tokens,
 )
@@ -184,3 +185,21 @@ def test_osd(bridge):
     assert bridge.fault("media2", "GetOSDs", "<OSDToken>o</OSDToken>") == NO_CONFIG
     unknown = "<VideoSourceToken>nothing</VideoSourceToken>"
     assert bridge.fault("media2", "GetVideoSourceModes", unknown) == "Sender/InvalidArgVal/NoVideoSource"
+
+
+def test_jpeg_and_every_sound():
+    bridge = Bridge(old_cameras())
+    answer = bridge.ask("media2", "GetProfiles", "<Type>All</Type>")
+    assert texts(answer, "Encoding") == ["JPEG", "G726", "H264", "H264", "opus", "JPEG", "MP4A-LATM"]
+    (encoder,) = bridge.ask("media2", "GetVideoEncoderConfigurations", configuration("old.main"))
+    assert (encoder.get("GovLength"), encoder.get("Profile"), texts(encoder, "Height")) == (None, None, ["1944"])
+    jpeg, h264 = bridge.ask("media2", "GetVideoEncoderConfigurationOptions")
+    assert texts(jpeg, "Encoding") == ["JPEG"]
+    assert (jpeg.get("GovLengthRange"), jpeg.get("ProfilesSupported")) == (None, None)
+    assert h264.get("GovLengthRange")
+    assert texts(bridge.ask("media2", "GetVideoEncoderInstances", configuration("far")), "Encoding") == ["JPEG"]
+    sounds = bridge.ask("media2", "GetAudioEncoderConfigurationOptions")
+    assert texts(sounds, "Encoding") == ["G726", "opus", "MP4A-LATM"]
+    for kept in bridge.profiles.everything():
+        for keep in bridge.served.keepers:
+            keep(kept)

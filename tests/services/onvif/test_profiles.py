@@ -28,6 +28,7 @@ from tests.services.onvif.bridge_setting import (
     SlowGatekeeper,
     Turns,
     fixture_cameras,
+    old_cameras,
     run,
     stream,
 )
@@ -248,3 +249,15 @@ def test_tokens_of_a_camera_depend_on_nothing_else(ids, data):
     for name in kept:
         after = profiles.camera(ADMIN, name).profiles
         assert all(now is then for now, then in zip(after, before[name], strict=True))
+
+
+def test_facts_of_jpeg_and_of_sounds():
+    _, profiles = profiles_of(old_cameras())
+    video = profiles.profile(ADMIN, "old.main").video
+    assert (video.codec, video.profile, video.width, video.frame_rate) == (Codec.JPEG, "", 2592, 12)
+    sounds = [profiles.profile(ADMIN, token).audio for token in ("old.main", "loud.main", "far.main")]
+    assert [(one.codec, one.sample_rate_hz, one.bitrate_kbps) for one in sounds] == [
+        (Codec.G726, 8000, 24),
+        (Codec.OPUS, 48_000, 64),
+        (Codec.AAC_LATM, 16_000, 64),
+    ]

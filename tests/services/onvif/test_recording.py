@@ -140,4 +140,4 @@ def test_capabilities(bridge):
     (answer,) = bridge.ask("recording", "GetServiceCapabilities")
     assert answer.get("DynamicRecordings") == answer.get("DynamicTracks") == "false"
     assert answer.get("Options") == "true"
-    assert answer.get("Encoding") == "H264 H265 mpeg4-generic PCMU PCMA"
+    assert answer.get("Encoding") == "H264 H265 JPEG mpeg4-generic MP4A-LATM opus G726 PCMU PCMA"

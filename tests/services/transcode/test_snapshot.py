@@ -45,6 +45,16 @@ def ask(snapshots: Snapshots, hub: Hub) -> list[Any]:
     return got
 
 
+def test_a_camera_that_sends_jpeg_has_made_it_already() -> None:
+    workers, hub = FakeWorkers(), FakeHub()
+    hub.tracks = (Track(Codec.PCMU, 8000), Track(Codec.JPEG, 90000))
+    hub.key = AccessUnit(1, 0, 0, 0, True, (b"picture",))
+    assert ask(Snapshots(workers), hub) == [b"picture"]
+    assert workers.jobs == []
+    hub.present = False
+    assert ask(Snapshots(workers), hub) == [None]
+
+
 def test_one_decoding_serves_everybody_until_the_next_key_frame() -> None:
     workers, hub = FakeWorkers(), FakeHub()
     snapshots = Snapshots(workers)

@@ -59,6 +59,26 @@ def aac(sample_rate: int = 48_000, layout: str = "stereo") -> Samples:
     return _sound(track, frames, (1024,) * len(frames))
 
 
+def jpeg(frames: int = 24) -> Samples:
+    """Pictures of FFmpeg's encoder, all of them key frames."""
+    pictures = encoded.jpegs(frames=frames)
+    ticks = (PICTURE_TICKS,) * frames
+    return _sound(Track(Codec.JPEG, VIDEO_CLOCK, width=320, height=240), pictures, ticks)
+
+
+def opus(layout: str = "mono") -> Samples:
+    """A quarter of a second of noise."""
+    packets = encoded.opus(layout)
+    return _sound(Track(Codec.OPUS, 48_000, 2 if layout == "stereo" else 1), packets, (960,) * len(packets))
+
+
+def private(codec: Codec) -> Samples:
+    """Half a second of what players have no name for."""
+    config = b"G726-32" if codec is Codec.G726 else bytes.fromhex("400028103fc0")
+    frames = [random.Random(index).randbytes(80) for index in range(24)]
+    return _sound(Track(codec, 8000, config=config), frames, (160,) * 24)
+
+
 def g711(codec: Codec, channels: int = 1) -> Samples:
     """Frames of 20 and 40 ms in turn."""
     ticks = (160, 320) * 12

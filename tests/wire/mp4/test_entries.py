@@ -26,6 +26,10 @@ TRACKS = {
     "mu-law": Track(Codec.PCMU, 8000),
     "metadata": Track(Codec.ONVIF_METADATA, 90_000),
     "A-law in stereo": Track(Codec.PCMA, 16000, 2),
+    "JPEG": Track(Codec.JPEG, 90_000, width=2592, height=1944),
+    "Opus": Track(Codec.OPUS, 48_000, 2),
+    "G.726": Track(Codec.G726, 8000, config=b"AAL2-G726-32"),
+    "LATM": Track(Codec.AAC_LATM, 16_000, config=bytes.fromhex("400028103fc0")),
 }
 
 _VISUAL = (
@@ -54,6 +58,25 @@ TABLE = {
            00000023 65736473 00000000  03 15 0000 00  04 0d 40 15 000000 00000000 00000000  06 01 02""",
         Track(Codec.AAC, 96000, 2),
     ),
+    "JPEG": (
+        f"00000056 6a706567 {_VISUAL}",
+        Track(Codec.JPEG, 90000, width=640, height=480),
+    ),
+    "Opus": (
+        """00000037 4f707573 000000000000 0001 0000000000000000 0001 0010 00000000 bb800000
+           00000013 644f7073 00 01 0000 0000bb80 0000 00""",
+        Track(Codec.OPUS, 48000),
+    ),
+    "G.726": (
+        f"""00000043 67373236 000000000000 0001 0000000000000000 0001 0010 00000000 1f400000
+            0000001f 75756964 {b"onb track config".hex()} {b"G726-16".hex()}""",
+        Track(Codec.G726, 8000, config=b"G726-16"),
+    ),
+    "LATM with its configuration in band": (
+        f"""0000003c 6c61746d 000000000000 0001 0000000000000000 0002 0010 00000000 3e800000
+            00000018 75756964 {b"onb track config".hex()}""",
+        Track(Codec.AAC_LATM, 16000, 2),
+    ),
     "metadata": (
         f"00000030 6d657474 000000000000 0001 00 {b'application/vnd.onvif.metadata'.hex()} 00",
         Track(Codec.ONVIF_METADATA, 90_000),
@@ -75,8 +98,15 @@ TABLE = {
 
 # (entry, what stands there, what is put in its place, what the error says)
 DAMAGE = {
-    "another kind": ("H.264", b"avc1", b"avc3", "one of avc1, hvc1, mp4a, ulaw, alaw, mett expected"),
+    "another kind": (
+        "H.264",
+        b"avc1",
+        b"avc3",
+        "one of avc1, hvc1, jpeg, mp4a, latm, Opus, g726, ulaw, alaw, mett expected",
+    ),
     "another configuration": ("H.264", b"avcC", b"hvcC", "b'avc1' without b'avcC'"),
+    "a private box of another kind": ("G.726", b"onb track", b"not track", "private box .*not track config.* expected"),
+    "no private box": ("LATM", b"uuid", b"free", "b'latm' without b'uuid'"),
     "metadata of another kind": ("metadata", b"vnd.onvif", b"vnd.other", "metadata .*vnd.onvif.metadata.* expected"),
     "metadata that ends early": ("metadata", b"metadata\0", b"metadata!", "metadata .* expected"),
     "lengths of 2 bytes": ("H.264", b"\xff\xe1", b"\xfd\xe1", "lengths of 2 bytes; 4 expected"),
@@ -124,13 +154,21 @@ _H265_TRACKS = st.builds(
     ),
     st.integers(1, (1 << 32) - 1),
 )
-_SOUND_TRACKS = st.builds(
-    Track, st.sampled_from([Codec.PCMU, Codec.PCMA]), st.integers(1, (1 << 32) - 1), st.integers(0, 0xFFFF)
-) | st.builds(
-    lambda rate, channels, config: Track(Codec.AAC, rate, channels, config=config),
-    st.integers(1, (1 << 32) - 1),
-    st.integers(0, 0xFFFF),
-    st.binary(max_size=20) | st.integers(0, 70_000).map(bytes),
+_SOUND_TRACKS = (
+    st.builds(
+        lambda codec, rate, channels, config: Track(codec, rate, channels, config=config),
+        st.sampled_from([Codec.AAC_LATM, Codec.G726]),
+        st.integers(1, (1 << 32) - 1),
+        st.integers(0, 0xFFFF),
+        st.binary(max_size=40),
+    )
+    | st.builds(Track, st.sampled_from([Codec.PCMU, Codec.PCMA]), st.integers(1, (1 << 32) - 1), st.integers(0, 0xFFFF))
+    | st.builds(
+        lambda rate, channels, config: Track(Codec.AAC, rate, channels, config=config),
+        st.integers(1, (1 << 32) - 1),
+        st.integers(0, 0xFFFF),
+        st.binary(max_size=20) | st.integers(0, 70_000).map(bytes),
+    )
 )
 
 

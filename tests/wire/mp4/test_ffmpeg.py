@@ -20,8 +20,19 @@ FILES = {
     "AAC of 96 kHz, which the entry has no room for": [files.aac(96_000)],
     "H.264 and mu-law": [files.video("libx264"), files.g711(Codec.PCMU)],
     "A-law in stereo": [files.g711(Codec.PCMA, 2)],
+    "JPEG": [files.jpeg()],
+    "JPEG and Opus": [files.jpeg(), files.opus()],
+    "H.264 and Opus in stereo": [files.video("libx264"), files.opus("stereo")],
 }
-NAMES = {Codec.H264: "h264", Codec.H265: "hevc", Codec.AAC: "aac", Codec.PCMU: "pcm_mulaw", Codec.PCMA: "pcm_alaw"}
+NAMES = {
+    Codec.H264: "h264",
+    Codec.H265: "hevc",
+    Codec.JPEG: "mjpeg",
+    Codec.AAC: "aac",
+    Codec.OPUS: "opus",
+    Codec.PCMU: "pcm_mulaw",
+    Codec.PCMA: "pcm_alaw",
+}
 
 
 class Opened(NamedTuple):
@@ -83,6 +94,20 @@ def test_metadata_beside_what_is_shown(first):
                 rows[packet.stream.index].append((packet.pts, packet.dts, bytes(packet), packet.is_keyframe))
     assert rows == [samples.rows for samples in tracks]
     with av.open(io.BytesIO(files.fragmented(tracks))) as container:
+        assert len(list(container.decode(video=0))) == len(video.data)
+
+
+@pytest.mark.parametrize("codec", [Codec.G726, Codec.AAC_LATM])
+def test_what_players_have_no_name_for_hides_nothing_else(codec):
+    video, sound = files.video("libx264"), files.private(codec)
+    with av.open(io.BytesIO(files.fragmented([video, sound]))) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        rows = [[], []]
+        for packet in container.demux(container.streams.video[0], container.streams[1]):
+            if packet.size:
+                rows[packet.stream.index].append((packet.pts, packet.dts, bytes(packet), packet.is_keyframe))
+    assert rows == [video.rows, sound.rows]
+    with av.open(io.BytesIO(files.fragmented([video, sound]))) as container:
         assert len(list(container.decode(video=0))) == len(video.data)
 
 
