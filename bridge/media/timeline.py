@@ -43,10 +43,11 @@ Position = Callable[[int], int]
 class TrackTimeline:
     """One track's clock. It outlives runs: positions never go back, but for B-frames within a run."""
 
-    def __init__(self, clock_rate: int, position_ns: Position, *, may_reorder: bool) -> None:
+    def __init__(self, clock_rate: int, position_ns: Position, *, may_reorder: bool, may_repeat: bool = False) -> None:
         """
         position_ns: where on the stream's time line an arrival falls, should the track have to start anew there
         may_reorder: presentation order may differ from arrival order (H.264, H.265)
+        may_repeat:  several units may be of one moment, or a little before the last (documents of metadata)
         """
         self.clock_rate = clock_rate
         self.discontinuities = 0
@@ -54,6 +55,7 @@ class TrackTimeline:
         self._tick_ns = NS_PER_S // clock_rate
         self._least_ns = 0
         self._may_reorder = may_reorder
+        self._may_repeat = may_repeat
         self._anchored = False
         self._last: Dated | None = None
         self._origin_raw = 0
@@ -115,6 +117,9 @@ class TrackTimeline:
         """A B-frame, or a clock that stands or was set back."""
         learning = self._units_in_run <= REORDER_LEARN_UNITS
         back_ns = ticks_to_ns(self._max_raw - raw, self.clock_rate)
+        if self._may_repeat and back_ns <= MAX_ERROR_NS:
+            # One tick behind the last; a clock that stands falls behind ours more and more, and shows by that.
+            return self.date(self._max_raw + 1, arrived_ns)
         if self._may_reorder and 0 < back_ns <= MAX_ERROR_NS and (self._reorders or learning):
             self._below += 1
             if self._below <= MAX_REORDERED:
@@ -184,7 +189,12 @@ class Timeline:
         for index, track in enumerate(tracks):
             described, line = before.get(index, (None, None))
             if described is None or line is None or not _same_clock(described, track):
-                line = TrackTimeline(track.clock_rate, self._position_ns, may_reorder=track.codec.of_nal_units)
+                line = TrackTimeline(
+                    track.clock_rate,
+                    self._position_ns,
+                    may_reorder=track.codec.of_nal_units,
+                    may_repeat=track.medium is Medium.METADATA,
+                )
             line.begin_run()
             lines.append(line)
         self.tracks = tuple(lines)

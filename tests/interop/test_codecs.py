@@ -3,6 +3,7 @@
 What was recorded of it FFmpeg opens where it lies.
 """
 
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -151,7 +152,16 @@ def test_segments_play_as_they_lie(bridge: Service) -> None:
                     assert [packet.size for packet in container.demux(container.streams[1]) if packet.size]
 
 
-def test_what_was_recorded_is_whole(bridge: Service) -> None:
+def test_what_was_recorded_is_whole_and_indexed_anew(bridge: Service) -> None:
+    """The last test: it ends the service."""
     eventually(lambda: segments(bridge), what="recording")
-    checked = onb("recordings", "check", "--config", str(bridge.log.parent / "onb.toml"))
+    config = ("--config", str(bridge.log.parent / "onb.toml"))
+    checked = onb("recordings", "check", *config)
     assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
+    bridge.process.send_signal(signal.SIGTERM)
+    assert bridge.process.wait(20) == 0
+    listed = onb("recordings", "list", "--json", *config).stdout
+    indexed = onb("recordings", "reindex", *config)
+    assert indexed.returncode == 0, indexed.stdout + indexed.stderr
+    assert onb("recordings", "list", "--json", *config).stdout == listed
+    assert onb("recordings", "check", "--digests", *config).returncode == 0

@@ -12,6 +12,7 @@ from bridge.media.timeline import STALL_GRACE_NS, STALL_PROOF_NS, Timeline
 
 VIDEO = Track(Codec.H264, 90_000)
 AUDIO = Track(Codec.PCMU, 8000)
+METADATA = Track(Codec.ONVIF_METADATA, 90_000)
 FRAME_NS = 40 * NS_PER_MS
 FRAME = 3600
 
@@ -53,6 +54,31 @@ def test_drift_is_followed_and_jitter_taken_out(ppm):
     assert timeline.discontinuities == 0
     assert min(errors) >= 0
     assert max(errors) < 5 * NS_PER_MS
+
+
+def test_documents_of_one_moment_follow_each_other():
+    """Events come in bursts, and analytics a little after them."""
+    timeline = started(METADATA)
+    units = [
+        (100, 0),
+        (100, 1),
+        (90_100, NS_PER_S),
+        (90_100, NS_PER_S + 1),
+        (89_000, NS_PER_S + 2),
+        (90_101, NS_PER_S + 3),
+    ]
+    dated = feed(timeline, units)
+    assert rises(dated)
+    assert [place.media_time - dated[0].media_time for place in dated] == [0, 1, 90_000, 90_001, 90_002, 90_003]
+    assert timeline.discontinuities == 0
+    # A clock that stands is found out all the same, and so is one that was set back.
+    standing = feed(timeline, [(90_101, NS_PER_S + n * FRAME_NS) for n in range(1, 100)])
+    assert rises(standing)
+    assert timeline.discontinuities >= 2
+    assert abs(standing[-1].captured_ns - (NS_PER_S + 99 * FRAME_NS)) <= NS_PER_S
+    before = timeline.discontinuities
+    assert rises([standing[-1], *feed(timeline, [(-900_000, NS_PER_S + 100 * FRAME_NS)])])
+    assert timeline.discontinuities == before + 1
 
 
 def test_media_time_keeps_the_cameras_ticks():

@@ -29,11 +29,16 @@ class Marker(enum.IntEnum):
     APP0 = 0xE0
 
 
+_SOI, _SOS = int(Marker.SOI), int(Marker.SOS)  # comparing with an enumeration takes twice as long
 SOI = bytes((0xFF, Marker.SOI))
 EOI = bytes((0xFF, Marker.EOI))
 
 #: So many segments are looked at before the scan; encoders write about ten.
 MAX_SEGMENTS = 64
+
+#: Headers whose contents are remembered, of as many cameras; 600 bytes each as a rule.
+_HEADERS_KEPT = 256
+_KEPT_BYTES = 4096
 
 #: T.81 A.1.1.
 MAX_SIDE = 0xFFFF
@@ -146,8 +151,33 @@ def is_frame(marker: int) -> bool:
     return Marker.SOF0 <= marker <= Marker.SOF15 and marker not in _NO_FRAME
 
 
-def size_of(data: bytes | memoryview) -> tuple[int, int] | None:
+def _head(picture: bytes) -> bytes:
+    """All that `segments` looks at, up to the entropy-coded data; without its checks: every picture comes by here."""
+    at, size = 0, len(picture) - 4
+    for _ in range(MAX_SEGMENTS):
+        if at > size or picture[at] != 0xFF:
+            break
+        marker = picture[at + 1]
+        if marker == 0xFF:
+            at += 1
+        elif marker == _SOI:
+            at += 2
+        else:
+            at += 2 + (picture[at + 2] << 8 | picture[at + 3])
+            if marker == _SOS:
+                break
+    return picture[: max(at, len(SOI))]
+
+
+def size_of(picture: bytes) -> tuple[int, int] | None:
     """(width, height) as the start of frame says; None when none is found, or one that leaves the height open."""
+    head = _head(picture)
+    return _size_in(head) if len(head) <= _KEPT_BYTES else _size_in.__wrapped__(head)
+
+
+# One camera's headers are the same from picture to picture: what stands in them is looked at once.
+@lru_cache(maxsize=_HEADERS_KEPT)
+def _size_in(data: bytes) -> tuple[int, int] | None:
     for marker, at, end in segments(data):
         if is_frame(marker) and end - at >= 4 + _FRAME.size:
             _, height, width, _ = _FRAME.unpack_from(data, at + 4)
@@ -177,8 +207,14 @@ class Header:
     scan_at: int
 
 
-def parse_header(image: bytes) -> Header:
+def parse_header(picture: bytes) -> Header:
     """The header of a whole picture. Raises RemoteProtocolError."""
+    head = _head(picture)
+    return _parse_head(head) if len(head) <= _KEPT_BYTES else _parse_head.__wrapped__(head)
+
+
+@lru_cache(maxsize=_HEADERS_KEPT)
+def _parse_head(image: bytes) -> Header:
     if not image.startswith(SOI):
         raise RemoteProtocolError(f"JPEG begins with {image[:2].hex()}; ffd8 expected", clause="T.81 B.2.1")
     tables: dict[int, bytes] = {}

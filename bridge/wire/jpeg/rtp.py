@@ -42,7 +42,6 @@ _HEADER = struct.Struct("!I4B")
 _RESTART = struct.Struct("!HH")
 _TABLES = struct.Struct("!BBH")
 _EXTENSION_HEAD = struct.Struct("!HH")
-_pack_offset = struct.Struct("!I").pack
 
 _OFFSET_MASK = 0xFFFFFF
 #: In the type: a restart marker header follows (RFC 2435 3.1.7).
@@ -414,10 +413,9 @@ def _fragments(picture: bytes, header: Header, max_payload_bytes: int) -> list[b
     payloads = [first + picture[at : min(at + step, end)]]
     scan, at = at, at + step
     step = max_payload_bytes - 4 - len(shape)
-    last = end - step
-    while at < last:
-        payloads.append(_pack_offset(at - scan) + shape + picture[at : at + step])
-        at += step
+    pack = struct.Struct(f"!I{len(shape)}s").pack
+    payloads += [pack(at - scan, shape) + picture[at : at + step] for at in range(at, end - step, step)]
+    at += (len(payloads) - 1) * step
     if at < end:
-        payloads.append(_pack_offset(at - scan) + shape + picture[at:end])
+        payloads.append(pack(at - scan, shape) + picture[at:end])
     return payloads

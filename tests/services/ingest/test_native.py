@@ -7,10 +7,12 @@ from twisted.python.failure import Failure
 from bridge.base.media import Codec
 from bridge.dialogue.rtsp_client_events import Lower
 from bridge.wire import rtcp
+from bridge.wire.jpeg.rtp import packetize
 from bridge.wire.rtsp.headers import parse_transports
 from bridge.wire.rtsp.message import Headers, Response
 from tests.fake_camera import AUDIO, SESSION, VIDEO, FakeCamera, frame, picture, rtp
 from tests.services.ingest.ingest_setting import Stage
+from tests.wire.encoded import JPEG_420, jpeg_pixels
 
 
 @pytest.fixture
@@ -33,6 +35,22 @@ def test_frames_reach_the_hub(stage):
     stage.say(frame(77, b"nobody's channel"))
     assert [(unit.track, unit.key) for unit in stage.hub.units] == [(0, True)] * 3 + [(1, True)]
     assert [unit.media_time for unit in stage.hub.units[:3]] == [0, 3600, 7200]
+    assert stage.owner.told == ["up"]
+
+
+def test_jpeg_and_metadata_reach_the_hub():
+    jpeg = "m=video 0 RTP/AVP 26\r\na=control:trackID=0\r\n"
+    metadata = "m=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\na=control:trackID=1\r\n"
+    stage = Stage(FakeCamera(SESSION + jpeg + metadata))
+    stage.driver().start()
+    stage.answer()
+    for number, payload in enumerate(packetize([JPEG_420], 1388)):
+        stage.say(frame(0, rtp(number, payload, payload_type=26)))
+    for number, payload in enumerate((b"<tt:MetadataStream>", b"</tt:MetadataStream>")):
+        stage.say(frame(2, rtp(number, payload, payload_type=107, marker=number == 1)))
+    assert [(unit.track, unit.key) for unit in stage.hub.units] == [(0, True), (1, True)]
+    assert jpeg_pixels(stage.hub.units[0].parts[0]) == jpeg_pixels(JPEG_420)
+    assert stage.hub.units[1].parts == (b"<tt:MetadataStream></tt:MetadataStream>",)
     assert stage.owner.told == ["up"]
 
 
