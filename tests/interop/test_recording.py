@@ -152,34 +152,47 @@ def test_gstreamer_plays_every_segment(recorded: Recorded) -> None:
         assert (player.returncode, errors) == (0, b""), f"{path}: {errors.decode()}"
 
 
-@pytest.mark.parametrize("camera", ["entrance", "car-park"])
-def test_an_export_shows_what_was_filmed_then(recorded: Recorded, camera: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("camera", "form"), [("entrance", ()), ("car-park", ()), ("entrance", ("--plain",))])
+def test_an_export_shows_what_was_filmed_then(
+    recorded: Recorded, camera: str, form: tuple[str, ...], tmp_path: Path
+) -> None:
     begin_ns = parse_utc(listed(recorded)[camera]["from"])
     from_ns, until_ns = begin_ns + 5_300 * NS_PER_MS, begin_ns + 15_300 * NS_PER_MS
     out = tmp_path / "out.mp4"
-    times = ("--from", format_utc(from_ns), "--until", format_utc(until_ns))
+    times = ("--from", format_utc(from_ns), "--until", format_utc(until_ns), *form)
     exported = recorded.onb("recordings", "export", "--camera", camera, *times, str(out))
-    assert (exported.returncode, exported.stderr) == (0, "")
+    # The first of all signed exports tells of the certificate.
+    told = [line for line in exported.stderr.splitlines() if "made a certificate for exports" not in line]
+    assert (exported.returncode, told) == (0, [])
     shown = clocks(out)
     assert shown[0][0] == pytest.approx(0, abs=0.01)
-    assert shown[-1][0] == pytest.approx(10, abs=0.2)
+    # An overloaded machine's cameras leave pictures out: the end is no further away than other pictures are.
+    pause_s = max(after[0] - before[0] for before, after in itertools.pairwise(shown))
+    assert 10 - max(0.2, pause_s) <= shown[-1][0] < 10
     for time_s, clock in shown[:: len(shown) // 10]:
         late_ms = from_ns / 1e6 + time_s * 1000 - clock
         assert -EARLY_MS <= late_ms <= WITHIN_MS
     again = recorded.onb("recordings", "export", "--camera", camera, *times, str(out))
     assert (again.returncode, again.stderr) == (2, f"onb: {out} is there already; name another file\n")
+    verified = recorded.onb("recordings", "verify", str(out))
+    assert verified.returncode == (1 if form else 0)
+    assert "signer unknown" in verified.stdout or form
 
 
-def test_an_export_over_a_gap_leaves_it_out_and_says_so(recorded: Recorded, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [(), ("--plain",)])
+def test_an_export_over_a_gap_says_so(recorded: Recorded, form: tuple[str, ...], tmp_path: Path) -> None:
     row = listed(recorded)["harbour"]
     (gap,) = row["gaps"]
-    from_ns, until_ns = parse_utc(gap["from"]) - 5_000 * NS_PER_MS, parse_utc(gap["until"]) + 3_000 * NS_PER_MS
+    since_ns, until_ns = parse_utc(gap["from"]), parse_utc(gap["until"])
     out = tmp_path / "out.mp4"
-    times = ("--from", format_utc(from_ns), "--until", format_utc(until_ns))
-    exported = recorded.onb("recordings", "export", "--camera", "harbour", *times, str(out))
+    times = ("--from", format_utc(since_ns - 5_000 * NS_PER_MS), "--until", format_utc(until_ns + 3_000 * NS_PER_MS))
+    exported = recorded.onb("recordings", "export", "--camera", "harbour", *times, *form, str(out))
     assert exported.returncode == 0
-    assert f"nothing was recorded from {gap['from']} until {gap['until']}; it is left out" in exported.stderr
+    assert f"nothing was recorded from {gap['from']} until {gap['until']}" in exported.stderr
+    assert ("it is left out" in exported.stderr) is bool(form)
     shown = clocks(out)
-    assert shown[-1][0] == pytest.approx(8, abs=0.5)
+    # Left out, or a picture that stands still for as long.
+    still_s = 0 if form else (until_ns - since_ns) / 1e9
+    assert shown[-1][0] == pytest.approx(8 + still_s, abs=0.5)
     jumps = [after[1] - before[1] for before, after in itertools.pairwise(shown)]
     assert sum(jump > 1000 for jump in jumps) == 1
