@@ -40,7 +40,7 @@ NOBODY = "rtsp://127.0.0.1:9/"
 """A camera that is not there: its recording is."""
 READ_BYTES = 1 << 20
 _SETTLE_S = 3
-_AT_ONCE = 5
+_AT_ONCE = 2
 _FULL_RATE = "Rate-Control: no\r\n"
 
 Say = Callable[[str], None]

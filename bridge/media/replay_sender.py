@@ -29,7 +29,7 @@ DATAGRAM_BYTES_PER_S = 50_000_000 // 8
 DATAGRAM_BURST_NS = 4 * NS_PER_MS
 
 #: Waking up costs more than sending: what is due so soon goes out with what is due now.
-EARLY_NS = 160 * NS_PER_MS
+EARLY_NS = 20 * NS_PER_MS
 
 #: What one call of `on_timeout` sends at most, so that live viewers do not wait for it.
 TURN_BYTES = 256 * 1024
