@@ -160,8 +160,9 @@ def run(scene: Scene) -> None:
             # As cameras do that are overloaded: pictures are left out, times stay true.
             missed_ns += late_ns
             due_ns += late_ns
-        # The clock in the picture is the time of drawing, not of the plan: what is shown is what is measured.
-        utc_ns = clock.utc_ns()
+            late_ns = 0
+        # What the time stamp says is what the picture shows: it was captured when due, whatever drawing it takes.
+        utc_ns = clock.utc_ns() - late_ns
         media_time = ns_to_ticks(due_ns, VIDEO_CLOCK_RATE)
         for stream, encoder in enumerate(encoders[: 1 + (number % 2 == 0)]):
             for parts in encoder.encode(utc_ns, media_time, number):
