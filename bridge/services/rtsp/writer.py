@@ -185,7 +185,7 @@ class ConnectionWriter:
         if due is None or self._closed:
             return
         if self._outbox.stalled(now):
-            self._give_up("stalled: the client has read nothing for 10 s")
+            self._give_up("stalled: the client has read nothing for too long")
             return
         self._timer = self._reactor.callLater((due - now) / NS_PER_S + _TO_NEXT_MS, self._watch_stall)
 
