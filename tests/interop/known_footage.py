@@ -1,7 +1,7 @@
 """A recording with five gaps that a test knows to the nanosecond, written with the recorder's own storage code.
 
-Real pictures (x264, with B-frames), G.711 and metadata beside them. Sections: between two gaps; one has a change of segments
-inside it, one a short break of the connection, which is no gap.
+Real pictures (x264, with B-frames), G.711 and metadata beside them. Sections: between two gaps; one has a change of
+segments inside it, one a short break of the connection, which is no gap.
 """
 
 import random
@@ -126,7 +126,8 @@ def _run(start_ns: int, section: int, gops: int) -> list[Filmed]:
 
 def _write(archive: Archive, filmed: list[Filmed], *, halved: bool) -> None:
     sets = tuple(part for part in filmed[0].unit.parts if part[0] & 0x1F in (7, 8))
-    tracks = (complete_track(Track(Codec.H264, 90_000), sets), Track(Codec.PCMU, 8000), Track(Codec.ONVIF_METADATA, 90_000))
+    video = complete_track(Track(Codec.H264, 90_000), sets)
+    tracks = (video, Track(Codec.PCMU, 8000), Track(Codec.ONVIF_METADATA, 90_000))
     fragments = cut([one.unit for one in filmed], 12)
     middle = next(
         number for number, one in enumerate(fragments) if number > 1 and one.units[0].key and one.units[0].track == 0

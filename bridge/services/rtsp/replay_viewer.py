@@ -187,8 +187,8 @@ class ReplayViewer:
         """Tracks that were set up since the last PLAY, whether there are any."""
         new = self.session.legs.keys() - sender.legs.keys()
         if new:
-            # Nothing is dropped: a unit is given to the writer when nothing waits there. A client may stop reading for a
-            # while when it has enough (`Rate-Control: no`); what it holds up is bounded.
+            # Nothing is dropped: a unit is given to the writer when nothing waits there. A client that has enough may
+            # stop reading for a while (`Rate-Control: no`); what it holds up is bounded.
             flow = Flow(Allowance(MAX_MEDIA_BYTES), stall_ns=SESSION_TIMEOUT_S * NS_PER_S)
             routes = routes_of(self.session, self.ports, writer)
             for number in new:
