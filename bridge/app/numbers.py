@@ -11,6 +11,7 @@ from bridge.recorder.settings import StorageNumbers
 from bridge.services.metrics.collector import Kind, Sample
 from bridge.services.metrics.watchdog import Watchdog
 from bridge.services.onvif.search import Search
+from bridge.services.rtsp.http_tunnel import TunnelDoor
 from bridge.services.rtsp.server import RtspServer
 from bridge.services.transcode.pool import WorkerPool
 from bridge.system.audit_log import AuditLog
@@ -119,6 +120,17 @@ def of_rtsp(server: RtspServer) -> Source:
             ("rtsp_protocol_errors", "Connections closed for what they sent", statistics.protocol_errors),
         ):
             yield Sample(name, text, value, kind=Kind.COUNTER)
+
+    return read
+
+
+def of_tunnels(tunnels: TunnelDoor) -> Source:
+    """RTSP inside HTTP; each tunnel is a connection of the RTSP door as well."""
+
+    def read() -> Iterator[Sample]:
+        yield Sample("rtsp_http_tunnels", "Tunnels through HTTP now", tunnels.open)
+        refused = "Tunnels through HTTP refused, or closed for a half that did not come or for what they sent"
+        yield Sample("rtsp_http_tunnels_refused", refused, tunnels.refused, kind=Kind.COUNTER)
 
     return read
 

@@ -32,7 +32,7 @@ from bridge.wire.soap.faults import ACTION_NOT_SUPPORTED, SoapFault, invalid_val
 # IANA media subtypes; PCMA and opus are not in the schema's list, but are what IANA calls them.
 _AUDIO_ENCODINGS = {codec: codec.value for codec in Codec} | {Codec.AAC: "mpeg4-generic"}
 
-_STREAM_PROTOCOLS = ("RtspUnicast", "RTSP")
+_STREAM_PROTOCOLS = ("RtspUnicast", "RTSP", "RtspOverHttp")
 
 
 class Media2:
@@ -85,11 +85,13 @@ class Media2:
         return {"Profiles": await self._slices.gather(texts)}
 
     def GetStreamUri(self, call: Call, request: Request) -> Answer:
-        """The same URI for every call and over restarts; no HTTP tunnel and no multicast yet."""
+        """The same URI for every call and over restarts; no multicast yet."""
         profile = self._profile(call, request["ProfileToken"])
-        if request["Protocol"] not in _STREAM_PROTOCOLS:
-            raise SoapFault(invalid_value("InvalidStreamSetup", "only RtspUnicast and RTSP are served"))
-        return {"Uri": stream_url(call, profile)}
+        protocol = request["Protocol"]
+        if protocol not in _STREAM_PROTOCOLS:
+            served = ", ".join(_STREAM_PROTOCOLS)
+            raise SoapFault(invalid_value("InvalidStreamSetup", f"{protocol} is not served, only {served}"))
+        return {"Uri": stream_url(call, profile, tunnelled=protocol == "RtspOverHttp")}
 
     def GetSnapshotUri(self, call: Call, request: Request) -> Answer:
         """A JPEG behind HTTP GET with the same log-in."""

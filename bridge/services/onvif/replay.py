@@ -29,15 +29,15 @@ class Replay:
         return {"Capabilities": self.capabilities(call)}
 
     async def GetReplayUri(self, call: Call, request: Request) -> Answer:
-        """The same URI for every call and over restarts; no HTTP tunnel and no multicast yet."""
+        """The same URI for every call and over restarts; no multicast."""
         setup = request["StreamSetup"]
         stream, protocol = setup["Stream"], setup["Transport"]["Protocol"]
-        if stream != "RTP-Unicast" or protocol not in ("UDP", "RTSP"):
+        if stream != "RTP-Unicast" or protocol not in ("UDP", "RTSP", "HTTP"):
             raise SoapFault(invalid_value("InvalidStreamSetup", f"{stream} over {protocol} is not served"))
         seen = await self._recorded.find(call.principal, request["RecordingToken"])
         if seen is None:
             raise SoapFault(invalid_value("NoRecording"))
-        return {"Uri": replay_url(call, seen.held.token)}
+        return {"Uri": replay_url(call, seen.held.token, tunnelled=protocol == "HTTP")}
 
     def GetReplayConfiguration(self, _call: Call, _request: Request) -> Answer:
         """That of RTSP sessions."""
