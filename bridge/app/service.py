@@ -27,6 +27,7 @@ from bridge.services.metrics.watchdog import Watchdog
 from bridge.services.rtsp.http_tunnel import TunnelDoor
 from bridge.services.rtsp.recorded import RecordedStreams
 from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
+from bridge.services.rtsp.websocket import WebSocketDoor
 from bridge.services.transcode.pool import WorkerPool
 from bridge.services.transcode.snapshot import Snapshots
 from bridge.services.web.server import WebServer
@@ -86,7 +87,9 @@ class Service:
             self._in_thread,
         )
         self._tunnels = TunnelDoor(self._rtsp)
+        self._websockets = WebSocketDoor(self._rtsp)
         self._onvif.server.add_door(self._tunnels)
+        self._onvif.server.add_door(self._websockets)
         self._web = self._build_web()
         self._control = ControlServer(reactor, config.data, self._control_answers())
         self._doors: dict[str, OpenDoor] = {}
@@ -287,7 +290,7 @@ class Service:
                 numbers.of_streams(self._catalogue),
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
-                numbers.of_tunnels(self._tunnels),
+                numbers.of_tunnels(self._tunnels, self._websockets),
                 numbers.of_recording(self._recording),
                 numbers.of_searches(self._onvif.search),
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),

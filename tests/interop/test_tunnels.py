@@ -1,10 +1,12 @@
-"""RTSP inside HTTP with real clients: FFmpeg and GStreamer through the port of the web service."""
+"""RTSP inside HTTP with real clients: FFmpeg and GStreamer through a tunnel, Node over WebSocket."""
 
 import base64
+import json
 import re
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import av
 import pytest
@@ -15,7 +17,14 @@ pytestmark = pytest.mark.interop
 
 PLAYED_WITHIN_S = 30
 OPTIONS = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
-GAUGES = ("onb_rtsp_connections", "onb_rtsp_sessions", "onb_rtsp_viewers", "onb_rtsp_replays", "onb_rtsp_http_tunnels")
+GAUGES = (
+    "onb_rtsp_connections",
+    "onb_rtsp_sessions",
+    "onb_rtsp_viewers",
+    "onb_rtsp_replays",
+    "onb_rtsp_http_tunnels",
+    "onb_rtsp_websockets",
+)
 
 
 def web_port(demo: Service) -> int:
@@ -71,6 +80,29 @@ def test_gstreamer_plays_through_the_tunnel(demo: Service, path: str) -> None:
     _, errors = player.communicate()
     assert shown == 2_000_000, errors.decode()
     assert tunnels == 1
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("path", ["/live/entrance", "/recordings/entrance"])
+def test_node_plays_over_websocket(demo: Service, path: str) -> None:
+    """Its client is undici's; in Node 20 behind a flag, from 22 on without."""
+    node, flag = needs("node"), "--experimental-websocket"
+    asked = subprocess.run(
+        [node, flag, "-p", "typeof WebSocket"], capture_output=True, text=True, check=False, timeout=20
+    )
+    if "function" not in asked.stdout:
+        pytest.skip(f"{node} has no WebSocket")
+    eventually(lambda: any(row["camera"] == "entrance" for row in onb_recordings(demo)), what="a recording")
+    address = f"ws://127.0.0.1:{web_port(demo)}/onvif/rtsp_over_websocket"
+    script = Path(__file__).parent / "node" / "websocket.mjs"
+    url = f"rtsp://127.0.0.1:{web_port(demo)}{path}"
+    command = [node, flag, str(script), address, url, demo.ready["user"], demo.ready["password"], "200"]
+    played = subprocess.run(command, capture_output=True, text=True, check=False, timeout=40)
+    seen = json.loads(played.stdout)
+    assert seen["protocol"] == "rtsp.onvif.org", seen
+    assert seen["statuses"] == [200, 401, 200, 200, 200]
+    assert seen["channels"]["0"] >= 200
+    assert seen["closed"] == 1000
 
 
 @pytest.mark.usefixtures("nothing_left")

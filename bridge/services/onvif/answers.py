@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from bridge.services.onvif.addresses import bracketed
 from bridge.services.onvif.call import Answer, Call
 from bridge.services.onvif.profiles import Profile, Source
+from bridge.wire.rtsp.tunnel import WEBSOCKET_PATH
 from bridge.wire.soap.encoder import Rendered
 
 TT = "{http://www.onvif.org/ver10/schema}"
@@ -108,6 +109,11 @@ def stream_url(call: Call, profile: Profile, *, tunnelled: bool = False) -> str:
 def replay_url(call: Call, recording_token: str, *, tunnelled: bool = False) -> str:
     """Where the recording plays; the same."""
     return _media_url(call, f"/recordings/{recording_token}", tunnelled)
+
+
+def websocket_uri(call: Call) -> str:
+    """Where RTSP is over WebSocket: on the port that the client called, and without a host (Streaming 5.1.1.5)."""
+    return f"{'wss' if call.scheme == 'https' else 'ws'}:{WEBSOCKET_PATH}"
 
 
 def _media_url(call: Call, path: str, tunnelled: bool) -> str:

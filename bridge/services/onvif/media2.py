@@ -22,6 +22,7 @@ from bridge.services.onvif.answers import (
     source_text,
     stream_url,
     video_source_configuration,
+    websocket_uri,
 )
 from bridge.services.onvif.call import Answer, Call, Request
 from bridge.services.onvif.profiles import AudioFacts, Profile, Profiles, SeenCamera, Source, VideoFacts
@@ -43,7 +44,7 @@ class Media2:
         self._render = render
         self._slices = slices
 
-    def capabilities(self, _call: Call) -> Answer:
+    def capabilities(self, call: Call) -> Answer:
         """`tr2:Capabilities2`: what is built."""
         return {
             "ProfileCapabilities": {
@@ -57,6 +58,7 @@ class Media2:
                 "NonAggregateControl": False,
                 "AutoStartMulticast": False,
                 "SecureRTSPStreaming": False,
+                "RTSPWebSocketUri": websocket_uri(call),
             },
             "SnapshotUri": True,
             "Rotation": False,

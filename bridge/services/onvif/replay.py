@@ -5,7 +5,7 @@ Follows the ONVIF Replay Control Specification. The playing itself is RTSP's.
 
 import datetime as dt
 
-from bridge.services.onvif.answers import replay_url
+from bridge.services.onvif.answers import replay_url, websocket_uri
 from bridge.services.onvif.call import Answer, Call, Request
 from bridge.services.onvif.recorded import Recorded
 from bridge.wire.soap.faults import SoapFault, invalid_value
@@ -19,10 +19,15 @@ class Replay:
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
 
-    def capabilities(self, _call: Call) -> Answer:
+    def capabilities(self, call: Call) -> Answer:
         """`trp:Capabilities`: what is built."""
         seconds = SESSION_TIMEOUT.seconds
-        return {"ReversePlayback": True, "SessionTimeoutRange": [seconds, seconds], "RTP_RTSP_TCP": True}
+        return {
+            "ReversePlayback": True,
+            "SessionTimeoutRange": [seconds, seconds],
+            "RTP_RTSP_TCP": True,
+            "RTSPWebSocketUri": websocket_uri(call),
+        }
 
     def GetServiceCapabilities(self, call: Call, _request: Request) -> Answer:
         """5.5"""

@@ -5,7 +5,7 @@ own, media by the direct way, and is fed what the POSTs carry. Which belong toge
 in them `wire.rtsp.tunnel`; the HTTP door reads the heads and hands the connections over.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from twisted.python.failure import Failure
@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.time import NS_PER_S
 from bridge.dialogue.rtsp_tunnels import Tunnel, TunnelLimits, Tunnels
+from bridge.services.rtsp.carrier import Carrier, HttpHead
 from bridge.services.rtsp.connection import RtspConnection, host_and_port
 from bridge.wire.rtsp.tunnel import COOKIE_HEADER, MEDIA_TYPE, Base64Stream, PostReader
 
@@ -34,21 +35,6 @@ MAX_EARLY_BYTES = 64 * 1024
 
 MAX_STRAY_BYTES = 64 * 1024
 """Of what a client sends on its GET, where nothing is expected and nothing is looked at."""
-
-
-class HttpHead(Protocol):
-    """The first lines of a request, as the HTTP door read them. length: of the body; None: it comes in chunks."""
-
-    @property
-    def method(self) -> str:
-        """GET, POST …"""
-
-    @property
-    def length(self) -> int | None:
-        """0 as well when the head says nothing of it."""
-
-    def value(self, name: str) -> str:
-        """The first value of a header, "" when there is none."""
 
 
 class TunnelDoor:
@@ -166,42 +152,14 @@ class TunnelDoor:
             tunnel.post.transport.loseConnection()
 
 
-class TunnelTransport:
+class TunnelTransport(Carrier):
     """What an RTSP connection takes for its transport: the GET's to write on, the POST's to pause."""
 
     def __init__(self, get: Any) -> None:  # Any: see TunnelDoor.take
-        self._get = get
+        super().__init__(get)
         self._post: Any = None
         self._paused = False
         self.closing = False
-
-    def getPeer(self) -> Any:  # noqa: N802 - Twisted's names, all of them
-        """The client."""
-        return self._get.getPeer()
-
-    def getHost(self) -> Any:  # noqa: N802
-        """Our end."""
-        return self._get.getHost()
-
-    def getHandle(self) -> Any:  # noqa: N802
-        """The GET's socket, which media are sent to directly; something else under TLS."""
-        return self._get.getHandle()
-
-    def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802
-        """Where there is a socket."""
-        self._get.setTcpNoDelay(enabled)
-
-    def write(self, data: bytes) -> None:
-        """Where there is none."""
-        self._get.write(data)
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:  # noqa: N802
-        """Who is told when the GET takes no more, and when it does again."""
-        self._get.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:  # noqa: N802
-        """Nobody."""
-        self._get.unregisterProducer()
 
     def read_from(self, post: Any) -> None:
         """Requests come on that connection from now on."""
@@ -211,14 +169,14 @@ class TunnelTransport:
         else:
             post.resumeProducing()
 
-    def pauseProducing(self) -> None:  # noqa: N802
-        """Requests are not to come for a while."""
+    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's names
+        """Of the POST."""
         self._paused = True
         if self._post is not None:
             self._post.pauseProducing()
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """They may come again."""
+        """The same."""
         self._paused = False
         if self._post is not None and not self.closing:
             self._post.resumeProducing()
@@ -226,12 +184,12 @@ class TunnelTransport:
     def loseConnection(self) -> None:  # noqa: N802
         """The GET closes when all is written; the POST follows it."""
         self.closing = True
-        self._get.loseConnection()
+        super().loseConnection()
 
     def abortConnection(self) -> None:  # noqa: N802
         """At once."""
         self.closing = True
-        self._get.abortConnection()
+        super().abortConnection()
 
 
 class _Get:

@@ -14,6 +14,10 @@ from binascii import a2b_base64
 
 from bridge.base.errors import RemoteProtocolError
 
+WEBSOCKET_PATH = "/onvif/rtsp_over_websocket"
+WEBSOCKET_PROTOCOL = "rtsp.onvif.org"
+"""The other way through HTTP: where it is, and what its client offers (ONVIF Streaming Specification 7)."""
+
 MEDIA_TYPE = "application/x-rtsp-tunnelled"
 COOKIE_HEADER = "x-sessioncookie"
 

@@ -65,4 +65,5 @@ def test_capabilities(bridge):
         "ReversePlayback": "true",
         "SessionTimeoutRange": "60 60",
         "RTP_RTSP_TCP": "true",
+        "RTSPWebSocketUri": "ws:/onvif/rtsp_over_websocket",
     }
