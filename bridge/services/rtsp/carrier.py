@@ -6,6 +6,8 @@ are carried come from the HTTP door, with the head of the request that began the
 
 from typing import Any, Protocol
 
+from bridge.media.routes import Frame
+
 
 class HttpHead(Protocol):
     """The first lines of a request, as the HTTP door read them. length: of the body; None: it comes in chunks."""
@@ -23,7 +25,13 @@ class HttpHead(Protocol):
 
 
 class Carrier:
-    """Passes everything on to the transport below."""
+    """Passes everything on to the transport below.
+
+    frame: what is to be around each piece that is written; whoever writes puts it there, as media for many viewers are
+           framed once
+    """
+
+    frame: Frame | None = None
 
     def __init__(self, below: Any) -> None:  # Any: ITCPTransport, or TLS around one
         self._below = below

@@ -28,6 +28,7 @@ from bridge.dialogue.rtsp_server_events import (
     TrackEnded,
     TracksWanted,
 )
+from bridge.services.rtsp.carrier import Carrier
 from bridge.services.rtsp.served import PlayRefusedError
 from bridge.services.rtsp.writer import ConnectionWriter
 from bridge.wire.rtsp.message import Reader, Request, Response
@@ -64,7 +65,10 @@ class RtspConnection(Protocol):
         self.peer = f"{peer_host}:{peer_port}"
         self._log = self._log.bind(peer=self.peer)
         self.peer_host, self.local_host = peer_host, local_host
-        self.writer = ConnectionWriter(self._server.reactor, self._server.clock, transport, on_close=self._on_given_up)
+        frame = transport.frame if isinstance(transport, Carrier) else None
+        self.writer = ConnectionWriter(
+            self._server.reactor, self._server.clock, transport, on_close=self._on_given_up, frame=frame
+        )
         self.dialogue = Connection(
             self._server.side, peer_host=peer_host, local_host=local_host, local_port=local_port, now=self._now
         )

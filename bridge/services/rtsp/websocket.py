@@ -60,7 +60,9 @@ class WebSocketDoor:
         connection = self._server.buildProtocol(transport.getPeer())
         if connection is None:
             raise RemoteProtocolError("too many RTSP connections", status=503)
-        transport.write(
+        self.open += 1
+        socket = _WebSocket(self, connection, WebSocketTransport(transport, self._server.reactor))
+        connection.writer.write(
             (
                 "HTTP/1.1 101 Switching Protocols\r\n"
                 "Upgrade: websocket\r\n"
@@ -68,10 +70,10 @@ class WebSocketDoor:
                 f"Sec-WebSocket-Accept: {accept}\r\n"
                 f"Sec-WebSocket-Protocol: {WEBSOCKET_PROTOCOL}\r\n"
                 "\r\n"
-            ).encode()
+            ).encode(),
+            bare=True,
         )
-        self.open += 1
-        return _WebSocket(self, connection, WebSocketTransport(transport, self._server.reactor))
+        return socket
 
     def lost(self) -> None:
         """One of them is gone."""
@@ -84,44 +86,40 @@ class WebSocketDoor:
         self._log.info("WebSocket closed", peer=f"{host}:{port}", reason=str(error))
 
 
+def message(data: bytes) -> bytes:
+    """A piece that is written, as one binary message."""
+    return header(Opcode.BINARY, len(data)) + data
+
+
 class WebSocketTransport(Carrier):
-    """What an RTSP connection takes for its transport. Whatever it writes is one message."""
+    """What an RTSP connection takes for its transport. Each piece that it writes is a message of its own."""
+
+    frame = staticmethod(message)
 
     def __init__(self, below: Any, reactor: Any) -> None:  # Any: see Carrier; IReactorTime
         super().__init__(below)
         self._reactor = reactor
         self._linger: Any = None
-        self.closing = False
+        self.code = NORMAL
+        """What our goodbye says."""
 
-    def getHandle(self) -> None:  # noqa: N802 - Twisted's names
-        """No socket to send to directly: frames stand between."""
+    @property
+    def closing(self) -> bool:
+        """Whether goodbye was said."""
+        return self._linger is not None
 
-    def write(self, data: bytes) -> None:
-        """As one message."""
-        self._below.writeSequence((header(Opcode.BINARY, len(data)), data))
-
-    def control(self, opcode: Opcode, payload: bytes) -> None:
-        """A frame of the protocol's own."""
-        self._below.write(encode(opcode, payload))
-
-    def close(self, code: int) -> None:
-        """Says goodbye, once, and closes."""
-        if not self.closing:
-            self.closing = True
-            self._below.write(encode_close(code))
+    def loseConnection(self) -> None:  # noqa: N802 - Twisted's name
+        """Says goodbye and closes: everything else is written by now."""
+        if self._linger is None:
+            self._below.write(encode_close(self.code))
             # What the client does not read would keep the connection for ever.
             self._linger = self._reactor.callLater(LINGER_S, self._below.abortConnection)
         self._below.loseConnection()
 
     def lost(self) -> None:
         """It is closed."""
-        self.closing = True
         if self._linger is not None and self._linger.active():
             self._linger.cancel()
-
-    def loseConnection(self) -> None:  # noqa: N802
-        """The conversation is over."""
-        self.close(NORMAL)
 
 
 class _WebSocket:
@@ -136,16 +134,18 @@ class _WebSocket:
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Bytes of frames."""
-        if self._transport.closing:
+        if self._reader.closed:
             return
         try:
             self._reader.feed(data)
         except RemoteProtocolError as error:
             self._door.broken(self._transport.getPeer(), error)
-            self._transport.close(error.status)
+            self._transport.code = error.status
+            self._end()
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: N802 - Twisted's name
         """It is gone."""
+        self._reader.closed = True
         self._transport.lost()
         self._connection.connectionLost(reason)
         self._door.lost()
@@ -156,7 +156,12 @@ class _WebSocket:
 
     def _on_control(self, opcode: Opcode, payload: bytes) -> None:
         if opcode is Opcode.CLOSE:
-            self._transport.close(NORMAL)
+            self._end()
         elif opcode is Opcode.PING and self._connection.writer.clear:
             # Who does not read what he is sent gets no answers to count on top of it.
-            self._transport.control(Opcode.PONG, payload)
+            self._connection.writer.write(encode(Opcode.PONG, payload), bare=True)
+
+    def _end(self) -> None:
+        """Nothing more is read; what is being written is written to its end."""
+        self._reader.closed = True
+        self._connection.writer.lose()

@@ -1,5 +1,7 @@
 """RTSP through the HTTP port, with both doors in memory."""
 
+import socket
+
 import pytest
 import structlog
 
@@ -8,7 +10,7 @@ from bridge.services.rtsp.http_tunnel import MAX_EARLY_BYTES
 from bridge.wire.rtsp.tunnel import encode
 from tests.services.onvif.connection import SOAP, request
 from tests.services.onvif.door import GET_TIME, soap
-from tests.services.rtsp.tunnel_setting import NOTHING, Doors, Http, TunnelClient, post_head
+from tests.services.rtsp.tunnel_setting import NOTHING, Doors, Http, TunnelClient, get_head, post_head
 
 OPTIONS = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
 
@@ -26,6 +28,19 @@ def test_live_through_a_tunnel():
     client.get.cut()
     assert client.post.gone
     assert doors.counts() == NOTHING
+
+
+def test_media_go_to_the_socket_of_the_get_directly():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        doors = Doors()
+        get = Http(doors)
+        get.wire.getHandle, get.wire.setTcpNoDelay = lambda: ours, lambda enabled: None
+        get.send(get_head())
+        (connection,) = doors.rtsp._connections
+        assert connection.writer.direct == ours.send
+        assert theirs.recv(100).startswith(b"HTTP/1.0 200 OK\r\n")
+        get.cut()
 
 
 def test_the_head_of_the_answer():

@@ -86,11 +86,7 @@ class Doors:
         return self.door.server
 
     def get(self, cookie="c00kie", host="192.0.2.50", version="1.1", path="/live/door"):
-        head = (
-            f"GET {path} HTTP/{version}\r\nHost: cams.example:580\r\nx-sessioncookie: {cookie}\r\n"
-            f"Accept: {TYPE}\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\r\n"
-        )
-        return Http(self, host).send(head.encode())
+        return Http(self, host).send(get_head(cookie, version, path))
 
     def post(self, cookie="c00kie", host="192.0.2.50", length="Content-Length: 32767", path="/live/door", body=b""):
         return Http(self, host).send(post_head(cookie, length, path) + body)
@@ -111,6 +107,13 @@ class Doors:
 
 
 NOTHING = (0,) * 7
+
+
+def get_head(cookie="c00kie", version="1.1", path="/live/door"):
+    return (
+        f"GET {path} HTTP/{version}\r\nHost: cams.example:580\r\nx-sessioncookie: {cookie}\r\n"
+        f"Accept: {TYPE}\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\r\n"
+    ).encode()
 
 
 def post_head(cookie="c00kie", length="Content-Length: 32767", path="/live/door"):
