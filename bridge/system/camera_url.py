@@ -50,7 +50,7 @@ def parse_camera_url(text: str, environ: Mapping[str, str], *, tunnelled: bool =
     login, at, address = authority.rpartition("@")
     username, _, password = login.partition(":")
     host, port = _host_and_port(
-        expand(address, environ), HTTP_PORT if tunnelled else RTSP_PORT, login_may_be_broken=not at
+        expand(address, environ), default_port=HTTP_PORT if tunnelled else RTSP_PORT, login_may_be_broken=not at
     )
     if "@" in rest[end:]:
         # rtsp://admin:1/2@host could be read both ways; guessing wrong would show half a password as a path.
@@ -67,7 +67,7 @@ def _decoded(text: str, environ: Mapping[str, str]) -> str:
     return expand(text, environ, between=lambda literal: unquote(literal, errors="replace"))
 
 
-def _host_and_port(text: str, default_port: int, *, login_may_be_broken: bool) -> tuple[str, int]:
+def _host_and_port(text: str, *, default_port: int, login_may_be_broken: bool) -> tuple[str, int]:
     host, port = text, ""
     if text.startswith("["):
         host, bracket, tail = text[1:].partition("]")

@@ -179,13 +179,19 @@ class TunnelWire:
         if self._post is not None:
             self._post.transport.registerProducer(producer, streaming)
 
+    def unregisterProducer(self) -> None:  # noqa: N802
+        """Nobody any more."""
+        if self._producer is not None and self._post is not None:
+            self._post.transport.unregisterProducer()
+        self._producer = None
+
     def loseConnection(self) -> None:  # noqa: N802
         """When all is written."""
         self._closing = True
+        self.unregisterProducer()
         if self._post is not None:
             # Whoever closes the GET ends all of it: the last word is to arrive before.
             self._post.on_lost = lambda reason: self._get.transport.loseConnection()
-            self._post.transport.unregisterProducer()
             self._post.transport.loseConnection()
         else:
             self._get.transport.loseConnection()

@@ -183,6 +183,20 @@ def test_a_camera_that_does_not_read_its_post():
     assert len(stage.camera.reports) > before
 
 
+def test_a_driver_that_says_farewell_wants_to_know_no_more():
+    stage = TunnelStage().begin()
+    wire = stage.made._connection.transport
+    wire.unregisterProducer()
+    assert stage.post.producer is None
+    stage.post.abortConnection()
+    wire.unregisterProducer()
+    wire.write(b"x")
+    stage.answer()
+    assert stage.post.producer is None
+    wire.loseConnection()
+    assert stage.get.protocol is None
+
+
 # --- Log-in at the GET -----------------------------------------------------------------------------------------------
 
 
