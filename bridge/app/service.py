@@ -24,8 +24,10 @@ from bridge.services.control.server import ControlServer
 from bridge.services.ingest.source import StreamSettings
 from bridge.services.metrics.collector import MetricsPage
 from bridge.services.metrics.watchdog import Watchdog
+from bridge.services.rtsp.http_tunnel import TunnelDoor
 from bridge.services.rtsp.recorded import RecordedStreams
 from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
+from bridge.services.rtsp.websocket import WebSocketDoor
 from bridge.services.transcode.pool import WorkerPool
 from bridge.services.transcode.snapshot import Snapshots
 from bridge.services.web.server import WebServer
@@ -84,6 +86,10 @@ class Service:
             self._still,
             self._in_thread,
         )
+        self._tunnels = TunnelDoor(self._rtsp)
+        self._websockets = WebSocketDoor(self._rtsp)
+        self._onvif.server.add_door(self._tunnels)
+        self._onvif.server.add_door(self._websockets)
         self._web = self._build_web()
         self._control = ControlServer(reactor, config.data, self._control_answers())
         self._doors: dict[str, OpenDoor] = {}
@@ -115,6 +121,7 @@ class Service:
         await self._onvif.stop()
         for door in self._doors.values():
             await door.close()
+        self._tunnels.close()
         await self._rtsp.close()
         # Before the cameras go: what they sent last is recorded.
         self._recording.begin_stop()
@@ -283,6 +290,7 @@ class Service:
                 numbers.of_streams(self._catalogue),
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
+                numbers.of_tunnels(self._tunnels, self._websockets),
                 numbers.of_recording(self._recording),
                 numbers.of_searches(self._onvif.search),
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from bridge.system.config_values import ExpectedError, expand
 from bridge.wire.rtsp.url import RtspUrl, mask_parameters
 
-RTSP_PORT = 554
+RTSP_PORT, HTTP_PORT = 554, 80
 _EXPECTED = "an address such as rtsp://192.0.2.10/stream1 or rtsp://user:password@camera.example:554/stream1"
 _ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -26,8 +26,11 @@ _LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})[^\s\"'<>]*@")
 HIDDEN = "***"
 
 
-def parse_camera_url(text: str, environ: Mapping[str, str]) -> RtspUrl:
-    """`rtsp://user:password@host:port/path` -> RtspUrl. Raises ExpectedError, whose text never shows the log-in."""
+def parse_camera_url(text: str, environ: Mapping[str, str], *, tunnelled: bool = False) -> RtspUrl:
+    """`rtsp://user:password@host:port/path` -> RtspUrl. Raises ExpectedError, whose text never shows the log-in.
+
+    tunnelled: through HTTP: the address may be that of the web server, and its port is the default
+    """
     if _SCHEME.match(text) is None and "${" in text:
         text = expand(text, environ)  # the whole address stands in the environment
     match = _SCHEME.match(text)
@@ -36,7 +39,9 @@ def parse_camera_url(text: str, environ: Mapping[str, str]) -> RtspUrl:
     scheme = match[1].lower()
     if scheme == "rtsps":
         raise ExpectedError("an rtsp:// address; rtsps:// to cameras comes with a later version")
-    if scheme != "rtsp":
+    if scheme == "http" and not tunnelled:
+        raise ExpectedError('an rtsp:// address; or transport = "http" beside it, for RTSP through HTTP')
+    if scheme not in ("rtsp", "http"):
         raise ExpectedError(f"an rtsp:// address, {scheme}:// is not one")
     rest = text[match.end() :]
     # The authority ends at the first / ? or #, but not inside ${NAME}, which holds none of them.
@@ -44,14 +49,17 @@ def parse_camera_url(text: str, environ: Mapping[str, str]) -> RtspUrl:
     authority, path = rest[:end], expand(rest[end:], environ)
     login, at, address = authority.rpartition("@")
     username, _, password = login.partition(":")
-    host, port = _host_and_port(expand(address, environ), login_may_be_broken=not at)
+    host, port = _host_and_port(
+        expand(address, environ), default_port=HTTP_PORT if tunnelled else RTSP_PORT, login_may_be_broken=not at
+    )
     if "@" in rest[end:]:
         # rtsp://admin:1/2@host could be read both ways; guessing wrong would show half a password as a path.
         raise ExpectedError("no @ behind the host" + _ESCAPES + " and @ as %40")
     if any(character <= " " or character == "\x7f" for character in path) or "#" in path:
         raise ExpectedError("a path without spaces, control characters and #")
     user, password = _decoded(username, environ), _decoded(password, environ)
-    return RtspUrl(scheme, host, port, path, user or None, password if user or password else None)
+    # What is spoken inside is RTSP all the same.
+    return RtspUrl("rtsp", host, port, path, user or None, password if user or password else None)
 
 
 def _decoded(text: str, environ: Mapping[str, str]) -> str:
@@ -59,7 +67,7 @@ def _decoded(text: str, environ: Mapping[str, str]) -> str:
     return expand(text, environ, between=lambda literal: unquote(literal, errors="replace"))
 
 
-def _host_and_port(text: str, *, login_may_be_broken: bool) -> tuple[str, int]:
+def _host_and_port(text: str, *, default_port: int, login_may_be_broken: bool) -> tuple[str, int]:
     host, port = text, ""
     if text.startswith("["):
         host, bracket, tail = text[1:].partition("]")
@@ -75,7 +83,7 @@ def _host_and_port(text: str, *, login_may_be_broken: bool) -> tuple[str, int]:
         if _HOST.fullmatch(host) is None or len(host) > 253:
             raise ExpectedError(_EXPECTED + (_ESCAPES if login_may_be_broken else ""))
     if not port:
-        return host, RTSP_PORT
+        return host, default_port
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise ExpectedError("a port from 1 to 65535 behind the host" + (_ESCAPES if login_may_be_broken else ""))
     return host, int(port)

@@ -182,6 +182,10 @@ def _cameras(tables: Mapping[str, object]) -> Iterator[Broken]:
             yield Broken((*place, "owner"), "the user who may push")
         if "owner" in camera and not pushed:
             yield Broken((*place, "owner"), "push beside it: only push cameras have an owner")
+        if _text(camera, "driver") == "aiortsp":
+            for at, stream in _tables(camera, "stream"):
+                if _text(stream, "transport") == "http":
+                    yield Broken((*place, "stream", at, "transport"), 'tcp or udp; http needs driver = "native"')
         names = [(at, _text(stream, "name", default_stream_name(at))) for at, stream in _tables(camera, "stream")]
         yield from _once((*place, "stream"), "name", names)
 

@@ -40,6 +40,7 @@ class Errand:
     """What a driver is to fetch, with everything it needs for it.
 
     transport: the one to ask for first
+    tunnelled: the RTSP connection goes through HTTP
     reactor:   Any, for it provides several of Twisted's interfaces (time, TCP, file descriptors, names)
     """
 
@@ -51,6 +52,7 @@ class Errand:
     random: random.Random
     statistics: IngestStatistics
     log: FilteringBoundLogger
+    tunnelled: bool = False
 
 
 DriverMaker = Callable[[Errand, DriverOwner], Driver]

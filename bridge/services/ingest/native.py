@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.time import NS_PER_S, MonotonicNs
-from bridge.dialogue.rtsp_client import MAX_REDIRECTS, RtspClient
+from bridge.dialogue.rtsp_client import MAX_REDIRECTS, ClientPolicy, RtspClient
 from bridge.dialogue.rtsp_client_events import (
     Described,
     DownReason,
@@ -39,6 +39,7 @@ from bridge.dialogue.rtsp_client_events import (
 )
 from bridge.services.ingest.driver import DriverOwner, Errand
 from bridge.services.ingest.failures import connect_failure
+from bridge.services.ingest.http_tunnel import MakeEndpoint, TunnelEndpoint
 from bridge.services.ingest.reception import REPORT_PERIOD_NS, Reception
 from bridge.services.ingest.udp import PUNCH, SourceCheck, UdpPair, note_small_buffer, senders_of
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Reader, Request, Response
@@ -55,8 +56,6 @@ _PUNCHES = 2
 _INTERLEAVED = struct.Struct("!BBH")
 
 _PORT_TRIES_FAILED = "no free UDP ports"
-
-MakeEndpoint = Callable[[Any, RtspUrl], IStreamClientEndpoint]
 
 
 def tcp_endpoint(reactor: Any, url: RtspUrl) -> IStreamClientEndpoint:  # Any: see Errand.reactor
@@ -90,7 +89,7 @@ class NativeDriver:
         self._errand = errand
         self._silent_udp = silent_udp
         self._owner = owner
-        self._endpoint = endpoint
+        self._endpoint = _tunnel_over(endpoint, errand) if errand.tunnelled else endpoint
         self._source_check = source_check
         self._connecting: Deferred[Any] | None = None  # Any: the endpoint fires with the protocol
         self._connection: CameraConnection | None = None
@@ -122,6 +121,7 @@ class NativeDriver:
             transport=Lower.TCP if self._tcp_instead else self._errand.transport,
             random_bytes=self._errand.random.randbytes,
             redirects_left=redirects_left,
+            policy=ClientPolicy(try_other_transport=not self._errand.tunnelled),
         )
         factory = _ConnectionFactory(partial(CameraConnection, self._errand, client, self._source_check, self._ended))
         connecting = self._endpoint(self._errand.reactor, url).connect(factory)
@@ -161,6 +161,10 @@ class NativeDriver:
         if not self._over:
             self._over = True
             self._owner.on_down(outcome.reason, outcome.text)
+
+
+def _tunnel_over(below: MakeEndpoint, errand: Errand) -> MakeEndpoint:
+    return lambda reactor, url: TunnelEndpoint(reactor, url, errand.random.randbytes, below)
 
 
 class _ConnectionFactory(Factory):

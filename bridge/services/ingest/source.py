@@ -21,6 +21,9 @@ from bridge.services.ingest.reception import IngestStatistics
 from bridge.system.catalogue import StreamState
 from bridge.wire.rtsp.url import RtspUrl
 
+TUNNEL = "http"
+"""The transport that is not the camera's choice: RTSP and media through HTTP."""
+
 DRIVERS: Mapping[str, DriverMaker] = {"native": NativeDriver, "aiortsp": AiortspDriver}
 
 
@@ -29,7 +32,7 @@ class StreamSettings:
     """Which stream to pull, and how.
 
     url:       with credentials, so it never shows
-    transport: `tcp` or `udp`: what to ask the camera for first
+    transport: `tcp` or `udp`: what to ask the camera for first; `http`: through a tunnel
     driver:    a name in DRIVERS
     """
 
@@ -64,7 +67,8 @@ class CameraSource:
             raise ConfigurationError(f"driver {settings.driver!r}: expected one of {', '.join(drivers)}")
         try:
             url = RtspUrl.parse(settings.url)
-            transport = Lower(settings.transport)
+            tunnelled = settings.transport == TUNNEL
+            transport = Lower.TCP if tunnelled else Lower(settings.transport)
         except (RemoteProtocolError, ValueError) as error:
             raise ConfigurationError(f"stream {settings.camera_id}/{settings.stream_name}: {error}") from None
         if not ((url.user or "") + (url.password or "") + "-").isprintable():
@@ -74,7 +78,7 @@ class CameraSource:
         self.settings = settings
         self.statistics = IngestStatistics()
         self._log = log.bind(camera=settings.camera_id, stream=settings.stream_name)
-        self._errand = Errand(url, transport, hub, reactor, clock, random, self.statistics, self._log)
+        self._errand = Errand(url, transport, hub, reactor, clock, random, self.statistics, self._log, tunnelled)
         self._make_driver = drivers[settings.driver]
         self._on_state = on_state
         self._backoff = Backoff(random)

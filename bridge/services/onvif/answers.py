@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from bridge.services.onvif.addresses import bracketed
 from bridge.services.onvif.call import Answer, Call
 from bridge.services.onvif.profiles import Profile, Source
+from bridge.wire.rtsp.tunnel import WEBSOCKET_PATH
 from bridge.wire.soap.encoder import Rendered
 
 TT = "{http://www.onvif.org/ver10/schema}"
@@ -97,14 +98,27 @@ def bounds_range(sources: list[Source]) -> Answer:
     }
 
 
-def stream_url(call: Call, profile: Profile) -> str:
-    """Where the profile plays, under the host that the client knows us by; at most MAX_URI octets."""
-    return _short(call, call.rtsp_url(profile.path), f"rtsp://{{}}:{call.rtsp_port}{profile.path}")
+def stream_url(call: Call, profile: Profile, *, tunnelled: bool = False) -> str:
+    """Where the profile plays, under the host that the client knows us by; at most MAX_URI octets.
+
+    tunnelled: through HTTP, which is on the port that the client called (ONVIF Media2 5.2.1, Streaming 5.1.1.4)
+    """
+    return _media_url(call, profile.path, tunnelled)
 
 
-def replay_url(call: Call, recording_token: str) -> str:
-    """Where the recording plays."""
-    path = f"/recordings/{recording_token}"
+def replay_url(call: Call, recording_token: str, *, tunnelled: bool = False) -> str:
+    """Where the recording plays; the same."""
+    return _media_url(call, f"/recordings/{recording_token}", tunnelled)
+
+
+def websocket_uri(call: Call) -> str:
+    """Where RTSP is over WebSocket: on the port that the client called, and without a host (Streaming 5.1.1.5)."""
+    return f"{'wss' if call.scheme == 'https' else 'ws'}:{WEBSOCKET_PATH}"
+
+
+def _media_url(call: Call, path: str, tunnelled: bool) -> str:
+    if tunnelled:
+        return _short(call, call.http_url(path), f"{call.scheme}://{{}}:{call.port}{path}")
     return _short(call, call.rtsp_url(path), f"rtsp://{{}}:{call.rtsp_port}{path}")
 
 

@@ -233,6 +233,18 @@ def test_a_connection_that_is_gone(peer):
     assert blocked == [1]
 
 
+def test_a_carriers_frames():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        writer = ConnectionWriter(Reactor(), ManualClock(), Transport(ours), frame=lambda data: b"<" + data + b">")
+        writer.write(b"head;", bare=True)
+        writer.write(b"reply")
+        writer.push(Flow(Allowance()), Tally(), b"unit", True, 1, 4)
+        writer.direct(b"<made for all>")
+        writer.close()
+        assert theirs.recv(100) == b"head;<reply><unit><made for all>"
+
+
 def test_without_a_socket_twisted_writes_and_says_when_it_is_full():
     reactor, clock, transport = Reactor(), ManualClock(), Transport(object())
     writer = ConnectionWriter(reactor, clock, transport)
