@@ -302,6 +302,7 @@ class Multicast(Table):
         "239.192.0.0/16"
     )
     ttl: Annotated[int, _between(1, 255, "a whole number")] = 1
+    dscp: Annotated[int, _between(0, 63, "a whole number")] = 0
 
 
 class Security(Table):

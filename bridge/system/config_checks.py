@@ -207,8 +207,6 @@ def warnings(config: Config) -> list[str]:
     ]
     if config.ports.push is not None:
         lines.append("ports.push is configured, but video push comes with a later version")
-    if config.multicast.enabled:
-        lines.append("multicast.enabled is true, but multicast comes with a later version")
     for index, camera in enumerate(config.cameras):
         if camera.push:
             lines.append(f"camera[{index}] ({camera.id}) is a push camera; video push comes with a later version")

@@ -31,6 +31,7 @@ _UNITS_BYTES = {
     **{unit + "ib": 1024**power for power, unit in enumerate(("k", "m", "g", "t", "p"), 1)},
 }
 _VARIABLE = re.compile(r"(\$\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
+_LOCAL_CONTROL = ipaddress.IPv4Network("224.0.0.0/24")
 _SCHEDULE = re.compile(
     r"(?:mon|tue|wed|thu|fri|sat|sun)(?:-(?:mon|tue|wed|thu|fri|sat|sun))? "
     r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)",
@@ -94,13 +95,15 @@ def parse_network(text: str) -> str:
 
 
 def parse_multicast_range(text: str) -> str:
-    """An IPv4 multicast network in its normal form (RFC 5771)."""
+    """An IPv4 multicast network in its normal form (RFC 5771), without the groups that no router passes on."""
     try:
         network = ipaddress.IPv4Network(text)
     except ValueError:
         network = None
     if network is None or not network.is_multicast:
         raise ExpectedError('an IPv4 multicast network such as "239.192.0.0/16"')
+    if network.overlaps(_LOCAL_CONTROL):
+        raise ExpectedError(f"a multicast network outside {_LOCAL_CONTROL}, which is for routers among themselves")
     return str(network)
 
 

@@ -39,12 +39,12 @@ def test_check(folder):
 
 
 def test_check_names_what_is_not_served(folder):
-    (folder / "onb.toml").write_text("multicast.enabled = true\n")
+    (folder / "onb.toml").write_text('ports.push = "40001-40099"\n')
     result = onb("check")
     assert result.exit_code == 0
-    assert result.stdout.startswith("note: multicast.enabled is true, but multicast comes with a later version\n")
+    assert result.stdout.startswith("note: ports.push is configured, but video push comes with a later version\n")
     assert json.loads(onb("check", "--json").stdout)["warnings"] == [
-        "multicast.enabled is true, but multicast comes with a later version"
+        "ports.push is configured, but video push comes with a later version"
     ]
 
 

@@ -47,7 +47,6 @@ def test_defaults_are_not_warned_about():
 def test_what_this_version_does_not_serve_is_named():
     found = lines(
         ports={"onvif_tls": 8443, "push": "40001-40099"},
-        multicast={"enabled": True},
         camera=[{"id": "phone", "push": 40001, "owner": "op"}],
         user=[
             {"name": "op", "password": "x", "cameras": ["garden", "gate-*", "phone"]},
@@ -57,7 +56,6 @@ def test_what_this_version_does_not_serve_is_named():
     assert found == [
         "ports.onvif_tls = 8443 is configured, but this version does not serve it",
         "ports.push is configured, but video push comes with a later version",
-        "multicast.enabled is true, but multicast comes with a later version",
         "camera[0] (phone) is a push camera; video push comes with a later version",
         "user[1] (w) is for the web client alone, which comes with a later version",
         'user[0].cameras: no camera of this file is called "garden"',

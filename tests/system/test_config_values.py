@@ -86,6 +86,8 @@ def test_addresses_and_networks():
         (parse_network, "192.0.2.1/24"),
         (parse_multicast_range, "10.0.0.0/8"),
         (parse_multicast_range, "ff02::/16"),
+        (parse_multicast_range, "224.0.0.8/29"),
+        (parse_multicast_range, "224.0.0.0/4"),
         (parse_schedule, "mon 8-18"),
         (parse_schedule, "mon 25:00-26:00"),
     ):
