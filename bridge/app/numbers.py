@@ -105,6 +105,12 @@ def of_rtsp(server: RtspServer) -> Source:
             ("rtsp_sessions", "Sessions now", statistics.sessions),
             ("rtsp_viewers", "Viewers that media are sent to now", statistics.viewers),
             ("rtsp_replays", "Sessions of recordings now", statistics.replays),
+            (
+                "rtsp_multicast_viewers",
+                "Those of the viewers that share multicast groups",
+                statistics.multicast_viewers,
+            ),
+            ("rtsp_multicast_tracks", "Tracks that go to a multicast group now", statistics.multicast_tracks),
         ):
             yield Sample(name, text, value)
         for name, text, value in (

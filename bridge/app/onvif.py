@@ -33,6 +33,7 @@ from bridge.system.access import Gatekeeper
 from bridge.system.catalogue import Catalogue
 from bridge.system.config import Config
 from bridge.system.lockout import Lockout
+from bridge.system.multicast_groups import MulticastGroups
 from bridge.wire.scopes import device_scopes
 from bridge.wire.soap.schema import Schemas
 
@@ -108,6 +109,7 @@ def build_onvif(
     recording: Recording,
     still: Callable[[str], Awaitable[bytes | None]],
     in_pool: InPool,
+    groups: MulticastGroups | None,
 ) -> OnvifDoor:
     """Compiles the schemas (about half a second) and wires the services."""
     host = Host()
@@ -128,7 +130,7 @@ def build_onvif(
     )
     ports = Ports(config.ports.onvif, 0, config.ports.rtsp)
     slices = Slices(clock, lambda call: reactor.callLater(0, call))
-    profiles = Profiles(catalogue, gatekeeper, slices)
+    profiles = Profiles(catalogue, gatekeeper, slices, groups)
     recorded = Recorded(recording.library, catalogue, gatekeeper, slices, in_pool, clock)
     past = Past(recorded, recording.state_of, recording.retention_of, clock, reactor.callLater, secrets.token_bytes)
     served = serve(

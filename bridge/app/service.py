@@ -25,6 +25,7 @@ from bridge.services.ingest.source import StreamSettings
 from bridge.services.metrics.collector import MetricsPage
 from bridge.services.metrics.watchdog import Watchdog
 from bridge.services.rtsp.http_tunnel import TunnelDoor
+from bridge.services.rtsp.multicast import Marks, WaysOut
 from bridge.services.rtsp.recorded import RecordedStreams
 from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
 from bridge.services.rtsp.websocket import WebSocketDoor
@@ -40,6 +41,7 @@ from bridge.system.config_diff import diff
 from bridge.system.config_load import load
 from bridge.system.control import describe_cameras
 from bridge.system.lockout import Lockout
+from bridge.system.multicast_groups import MulticastGroups
 from bridge.system.stored_cameras import AllCameras
 
 REALM = "Open Network Bridge"
@@ -63,6 +65,9 @@ class Service:
         self._log = structlog.get_logger()
         self._catalogue = Catalogue()
         self._gatekeeper = Gatekeeper()
+        multicast = config.multicast
+        # Before the doors, as it must know of a change of the catalogue before they ask for groups.
+        self._groups = MulticastGroups(self._catalogue, multicast.range, multicast.ttl) if multicast.enabled else None
         limits = config.limits
         self._lockout = Lockout(limits.login_failures, limits.login_pause_ns)
         self._digest = DigestAuthenticator(REALM, store.identity.nonce_key)
@@ -85,6 +90,7 @@ class Service:
             self._recording,
             self._still,
             self._in_thread,
+            self._groups,
         )
         self._tunnels = TunnelDoor(self._rtsp)
         self._websockets = WebSocketDoor(self._rtsp)
@@ -250,7 +256,7 @@ class Service:
     def _build_rtsp(self, limits: Limits) -> RtspServer:
         users = self._store.users
         accounts = Accounts(users.principal, users.secret_of, self._lockout)
-        packet_bytes = self._config.rtsp.packet_bytes
+        packet_bytes, multicast = self._config.rtsp.packet_bytes, self._config.multicast
         recorded = None
         if self._library is not None:
             recorded = RecordedStreams(
@@ -281,6 +287,8 @@ class Service:
                 packet_bytes=packet_bytes,
             ),
             recorded=recorded,
+            groups=self._groups,
+            ways_out=WaysOut(self._reactor, Marks(multicast.ttl, multicast.dscp)) if multicast.enabled else None,
         )
 
     def _build_web(self) -> WebServer:

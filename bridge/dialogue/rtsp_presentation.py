@@ -24,17 +24,32 @@ _AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[\w.~%-]+)(?::\d{1,5})?", re.AS
 
 
 @dataclass(frozen=True, slots=True)
+class MulticastRoute:
+    """Media to a group that all who want it have joined.
+
+    host:  the group
+    ports: of RTP and RTCP there
+    """
+
+    host: str
+    ports: tuple[int, int]
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
 class OfferedTrack:
     """One track of a presentation as a viewer may have it.
 
     track: its number, which stands in its control URL
     media: its section of the SDP, without control and direction: `describe` adds them
     ssrc:  its synchronisation source when known before PLAY
+    group: where it is to be had by multicast; None: it is not
     """
 
     track: int
     media: MediaDescription
     ssrc: int | None = None
+    group: MulticastRoute | None = None
 
 
 class Presentation(Protocol):

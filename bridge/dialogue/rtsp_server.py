@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.base.time import NS_PER_S, MonotonicNs
 from bridge.dialogue.rtsp_login import Login, Visitor
-from bridge.dialogue.rtsp_presentation import OfferedTrack, Presentation, Target, control_of, describe, read_target
+from bridge.dialogue.rtsp_presentation import (
+    MulticastRoute,
+    OfferedTrack,
+    Presentation,
+    Target,
+    control_of,
+    describe,
+    read_target,
+)
 from bridge.dialogue.rtsp_refused import RefusedError
 from bridge.dialogue.rtsp_replay import read_pause_point, read_wish
 from bridge.dialogue.rtsp_server_events import (
@@ -205,12 +213,16 @@ class Connection:
         return self._advance(now)
 
     def accept_ports(self, server_ports: tuple[int, int], now: MonotonicNs, *, source: str = "") -> list[Event]:
-        """Answer to PortsWanted: the pair is bound. source: where packets come from if not from the RTSP address."""
+        """Answer to PortsWanted: the pair is bound. source: where packets come from if not from the RTSP address.
+
+        By multicast neither is told: there clients look at the group, and at who has sent to it.
+        """
         exchange = self._take_waiting()
         leg = exchange.leg
-        if leg is None or not isinstance(leg.route, UdpRoute):
+        if leg is None or isinstance(leg.route, InterleavedRoute):
             raise LocalProtocolError("accept_ports: nobody asked for ports")
-        exchange.leg = replace(leg, route=replace(leg.route, server_ports=server_ports, source=source))
+        if isinstance(leg.route, UdpRoute):
+            exchange.leg = replace(leg, route=replace(leg.route, server_ports=server_ports, source=source))
         self._finish_setup(exchange, now)
         return self._advance(now)
 
@@ -398,16 +410,22 @@ class Connection:
             beside=next((leg.route for track, leg in session.legs.items() if track != offered.track), None)
             if session
             else None,
+            group=self._group(offered),
         )
         if session is None:
             session = self._make_session(exchange, presentation, now)
         exchange.track = offered.track
         exchange.leg = Leg(route, exchange.target.base + control_of(offered.track), offered.ssrc)
-        if isinstance(route, UdpRoute):
-            self._wait(exchange, PortsWanted(session, offered.track, route))
-        else:
+        if isinstance(route, InterleavedRoute):
             session.connection = self
             self._finish_setup(exchange, now)
+        else:
+            self._wait(exchange, PortsWanted(session, offered.track, route))
+
+    def _group(self, offered: OfferedTrack) -> MulticastRoute | None:
+        """Where this client may join; over another family than the group's nothing is known of its networks."""
+        group = offered.group
+        return group if group is None or (":" in group.host) == (":" in self.peer_host) else None
 
     def _make_session(self, exchange: _Exchange, presentation: Presentation, now: MonotonicNs) -> Session:
         room = len(self.sessions()) < self._side.sessions_per_connection
@@ -436,7 +454,7 @@ class Connection:
         if before is not None:
             self._events.append(TrackEnded(session, exchange.track, before.route))
         session.legs[exchange.track] = leg
-        if isinstance(leg.route, UdpRoute):
+        if not isinstance(leg.route, InterleavedRoute):
             session.connection = None
         session.state = SERVER[session.state, "SETUP"]
         self._attached[session.id] = session

@@ -25,10 +25,10 @@ class TracksWanted:
 
 @dataclass(frozen=True, slots=True)
 class PortsWanted:
-    """A SETUP waits for a pair of UDP ports of ours. Answer: `Connection.accept_ports` or `refuse`.
+    """A SETUP waits for a pair of UDP ports of ours to send from. Answer: `Connection.accept_ports` or `refuse`.
 
     After `refuse` no SessionEnded follows for a session that was made for this SETUP.
-    route: where the packets are to go; its server ports are what is asked for
+    route: where the packets are to go: to this client alone, or to a group
     """
 
     session: Session

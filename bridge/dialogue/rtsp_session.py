@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from bridge.base.time import NS_PER_S, MonotonicNs
-from bridge.dialogue.rtsp_presentation import Presentation
+from bridge.dialogue.rtsp_presentation import MulticastRoute, Presentation
 from bridge.dialogue.rtsp_states import SERVER, State
 
 SESSION_TIMEOUT_S = 60
@@ -40,7 +40,7 @@ class UdpRoute:
     source: str = ""
 
 
-Route = InterleavedRoute | UdpRoute
+Route = InterleavedRoute | UdpRoute | MulticastRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Session:
     """One client's session.
 
     user:       who made it; nobody else may use it
-    connection: whose transport it uses when interleaved; None for UDP
+    connection: whose transport it uses when interleaved; None for UDP and multicast
     legs:       by track, in the order of SETUP
     """
 

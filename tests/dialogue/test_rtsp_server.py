@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.base.time import NS_PER_S
+from bridge.dialogue.rtsp_presentation import MulticastRoute, OfferedTrack
 from bridge.dialogue.rtsp_server import PENDING_REQUESTS, PUBLIC, is_rtcp_report
 from bridge.dialogue.rtsp_server_events import (
     LoggedIn,
@@ -23,7 +24,7 @@ from bridge.dialogue.rtsp_session import InterleavedRoute, UdpRoute
 from bridge.dialogue.rtsp_states import State
 from bridge.wire.rtsp.headers import Transport
 from bridge.wire.sdp import SessionDescription
-from tests.dialogue.rtsp_server_setting import PEER, ROOT, Setting
+from tests.dialogue.rtsp_server_setting import PEER, ROOT, VIDEO, Setting
 
 DOOR = f"{ROOT}/live/door"
 TRACK0 = f"{DOOR}/trackID=0"
@@ -337,6 +338,22 @@ def test_packets_go_to_where_the_connection_comes_from():
     talk = setting.connect("ann", peer="::ffff:192.0.2.9")
     assert talk.setup(TRACK0, f"{UDP};destination=192.0.2.9").status == 200
     assert of_kind(talk, PortsWanted)[0].route == UdpRoute("::ffff:192.0.2.9", (5000, 5001))
+
+
+@pytest.mark.parametrize(("peer", "status"), [("192.0.2.50", 200), ("2001:db8::1", 461)])
+def test_a_group_is_for_clients_of_its_family(peer, status):
+    setting = Setting()
+    route = MulticastRoute("239.192.0.1", (16384, 16385), 2)
+    setting.presentations["/live/gate"].offered = [OfferedTrack(0, VIDEO, 0x22, route)]
+    talk = setting.connect("ann", peer=peer)
+    reply = talk.setup("/live/gate/trackID=0", "RTP/AVP;multicast")
+    assert reply.status == status
+    if status == 200:
+        answered = "RTP/AVP;multicast;destination=239.192.0.1;port=16384-16385;ttl=2;ssrc=00000022"
+        assert reply.headers.get("Transport") == answered
+        assert of_kind(talk, PortsWanted)[0].route == route
+        (session,) = setting.sessions
+        assert not session.interleaved
 
 
 def test_channels_in_use_are_not_given_twice():

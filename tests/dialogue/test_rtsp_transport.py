@@ -5,12 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.base.errors import RemoteProtocolError
+from bridge.dialogue.rtsp_presentation import MulticastRoute
 from bridge.dialogue.rtsp_session import InterleavedRoute, Leg, UdpRoute
 from bridge.dialogue.rtsp_transport import choose_route, same_host, transport_of
 from bridge.wire.rtsp.headers import LowerTransport, Transport
 
 TCP = Transport(lower=LowerTransport.TCP)
 UDP = Transport(client_port=(5000, 5001))
+MULTICAST = Transport(multicast=True)
+GROUP = MulticastRoute("239.192.0.1", (16384, 16385), 2)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,29 @@ def test_a_session_stays_of_one_kind():
     udp, tcp = UdpRoute("192.0.2.1", (1, 2)), InterleavedRoute(0, 1)
     assert choose_route([TCP, UDP], peer_host="h", taken=set(), beside=udp) == UdpRoute("h", (5000, 5001))
     assert choose_route([UDP, TCP], peer_host="h", taken=set(), beside=tcp) == InterleavedRoute(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("offers", "beside", "given"),
+    [
+        ([MULTICAST, TCP], None, GROUP),
+        ([UDP, MULTICAST], GROUP, GROUP),
+        ([TCP, MULTICAST], GROUP, GROUP),
+        ([MULTICAST, UDP], UdpRoute("h", (1, 2)), UdpRoute("h", (5000, 5001))),
+        ([MULTICAST, TCP], InterleavedRoute(0, 1), InterleavedRoute(0, 1)),
+        ([Transport(lower=LowerTransport.TCP, multicast=True), TCP], None, InterleavedRoute(0, 1)),
+        ([Transport(multicast=True, destination="239.9.9.9", port=(1, 2), ttl=255)], None, GROUP),
+    ],
+)
+def test_multicast(offers, beside, given):
+    assert choose_route(offers, peer_host="h", taken=set(), beside=beside, group=GROUP) == given
+
+
+def test_no_multicast_without_a_group():
+    assert choose_route([MULTICAST, UDP], peer_host="h", taken=set()) == UdpRoute("h", (5000, 5001))
+    with pytest.raises(RemoteProtocolError) as raised:
+        choose_route([MULTICAST], peer_host="h", taken=set())
+    assert raised.value.status == 461
 
 
 @pytest.mark.parametrize(
@@ -72,3 +98,5 @@ def test_answers_are_read_back():
         answer = Transport.parse(transport_of(Leg(route, "u", 0xAB)))
         assert answer.ssrc == 0xAB
         assert (answer.interleaved or answer.server_port) in ((4, 5), (3, 4))
+    text = transport_of(Leg(GROUP, "u", 0xAB))
+    assert text == "RTP/AVP;multicast;destination=239.192.0.1;port=16384-16385;ttl=2;ssrc=000000AB"

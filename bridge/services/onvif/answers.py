@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
+from bridge.base.media import Medium
 from bridge.services.onvif.addresses import bracketed
 from bridge.services.onvif.call import Answer, Call
 from bridge.services.onvif.profiles import Profile, Source
 from bridge.wire.rtsp.tunnel import WEBSOCKET_PATH
 from bridge.wire.soap.encoder import Rendered
+from bridge.wire.soap.faults import SoapFault, invalid_value
 
 TT = "{http://www.onvif.org/ver10/schema}"
 
@@ -17,12 +19,14 @@ MAX_URI = 128  # octets; tt:MediaUri as the Media Service Specification limits i
 
 QUALITY = 1  # nothing is encoded here, so there is one quality
 
-MULTICAST: Answer = {
+NO_MULTICAST: Answer = {
     "Address": {"Type": "IPv4", "IPv4Address": "0.0.0.0"},  # noqa: S104 - told, not bound: "no multicast"
     "Port": 0,
     "TTL": 0,
     "AutoStart": False,
 }
+
+NO_MULTICAST_SETTINGS = invalid_value("InvalidMulticastSettings", "the range of [multicast] has no group left for it")
 
 NO_METADATA_OPTIONS: Answer = {
     "PTZStatusFilterOptions": {"PanTiltStatusSupported": False, "ZoomStatusSupported": False},
@@ -96,6 +100,25 @@ def bounds_range(sources: list[Source]) -> Answer:
         "WidthRange": int_range(source.width for source in sources),
         "HeightRange": int_range(source.height for source in sources),
     }
+
+
+def multicast_configuration(profile: Profile, medium: Medium) -> Answer:
+    """`tt:MulticastConfiguration` of the encoder of that medium. It flows while somebody asks for it, not by itself."""
+    if profile.group is None:
+        return NO_MULTICAST
+    return {
+        "Address": {"Type": "IPv4", "IPv4Address": profile.group.host},
+        "Port": profile.group.ports(medium)[0],
+        "TTL": profile.group.ttl,
+        "AutoStart": False,
+    }
+
+
+def multicast_url(call: Call, profile: Profile) -> str:
+    """Where the profile plays with its groups in the SDP. Raises SoapFault when it has none."""
+    if not profile.multicast_path:
+        raise SoapFault(NO_MULTICAST_SETTINGS)
+    return _media_url(call, profile.multicast_path, tunnelled=False)
 
 
 def stream_url(call: Call, profile: Profile, *, tunnelled: bool = False) -> str:

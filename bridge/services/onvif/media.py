@@ -8,9 +8,8 @@ profile. Everything is fixed: the options of a configuration are its present val
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from bridge.base.media import Codec
+from bridge.base.media import Codec, Medium
 from bridge.services.onvif.answers import (
-    MULTICAST,
     NO_METADATA_OPTIONS,
     NO_OSD_OPTIONS,
     OF_SOURCES,
@@ -20,6 +19,8 @@ from bridge.services.onvif.answers import (
     audio_source_configuration,
     bounds_range,
     int_range,
+    multicast_configuration,
+    multicast_url,
     resolution,
     snapshot_url,
     source_text,
@@ -69,7 +70,7 @@ class Media:
         return {
             "ProfileCapabilities": {"MaximumNumberOfProfiles": 4096},
             "StreamingCapabilities": {
-                "RTPMulticast": False,
+                "RTPMulticast": self._profiles.multicast,
                 "RTP_TCP": False,  # RTP over plain TCP, not interleaved: deprecated by the standard
                 "RTP_RTSP_TCP": True,
                 "NonAggregateControl": False,
@@ -84,7 +85,8 @@ class Media:
 
     def summary(self) -> Answer:
         """What `tt:MediaCapabilities` of the older tds GetCapabilities holds beside the XAddr."""
-        return {"StreamingCapabilities": {"RTPMulticast": False, "RTP_TCP": False, "RTP_RTSP_TCP": True}}
+        multicast = self._profiles.multicast
+        return {"StreamingCapabilities": {"RTPMulticast": multicast, "RTP_TCP": False, "RTP_RTSP_TCP": True}}
 
     def GetServiceCapabilities(self, call: Call, _request: Request) -> Answer:
         """5.16"""
@@ -103,10 +105,12 @@ class Media:
         return {"Profile": self._text(self._profile(call, request), "Profile")}
 
     def GetStreamUri(self, call: Call, request: Request) -> Answer:
-        """The same URI for every call and over restarts; no multicast yet."""
+        """The same URI for every call and over restarts."""
         profile = self._profile(call, request)
         setup = request["StreamSetup"]
         stream, protocol = setup["Stream"], setup["Transport"]["Protocol"]
+        if stream == "RTP-Multicast" and protocol == "UDP" and self._profiles.multicast:
+            return {"MediaUri": _uri(multicast_url(call, profile))}
         if stream != "RTP-Unicast" or protocol not in ("UDP", "RTSP", "HTTP"):
             raise SoapFault(invalid_value("InvalidStreamSetup", f"{stream} over {protocol} is not served"))
         return {"MediaUri": _uri(stream_url(call, profile, tunnelled=protocol == "HTTP"))}
@@ -427,7 +431,7 @@ def _video_encoder(profile: Profile, video: VideoFacts) -> Answer:
             "BitrateLimit": video.bitrate_kbps,
         },
         **({"H264": h264} if video.codec is Codec.H264 else {}),
-        "Multicast": MULTICAST,
+        "Multicast": multicast_configuration(profile, Medium.VIDEO),
         "SessionTimeout": _SESSION_TIMEOUT,
     }
 
@@ -441,7 +445,7 @@ def _audio_encoder(profile: Profile, audio: AudioFacts) -> Answer:
         "Encoding": _AUDIO_ENCODINGS[audio.codec],
         "Bitrate": audio.bitrate_kbps,
         "SampleRate": audio.sample_rate_hz // 1000,
-        "Multicast": MULTICAST,
+        "Multicast": multicast_configuration(profile, Medium.AUDIO),
         "SessionTimeout": _SESSION_TIMEOUT,
     }
 

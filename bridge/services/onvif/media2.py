@@ -6,9 +6,8 @@ values.
 
 from collections.abc import Callable, Iterable
 
-from bridge.base.media import Codec
+from bridge.base.media import Codec, Medium
 from bridge.services.onvif.answers import (
-    MULTICAST,
     NO_METADATA_OPTIONS,
     NO_OSD_OPTIONS,
     QUALITY,
@@ -17,6 +16,8 @@ from bridge.services.onvif.answers import (
     audio_source_configuration,
     bounds_range,
     int_range,
+    multicast_configuration,
+    multicast_url,
     resolution,
     snapshot_url,
     source_text,
@@ -53,7 +54,7 @@ class Media2:
             },
             "StreamingCapabilities": {
                 "RTSPStreaming": True,
-                "RTPMulticast": False,
+                "RTPMulticast": self._profiles.multicast,
                 "RTP_RTSP_TCP": True,
                 "NonAggregateControl": False,
                 "AutoStartMulticast": False,
@@ -87,9 +88,11 @@ class Media2:
         return {"Profiles": await self._slices.gather(texts)}
 
     def GetStreamUri(self, call: Call, request: Request) -> Answer:
-        """The same URI for every call and over restarts; no multicast yet."""
+        """The same URI for every call and over restarts."""
         profile = self._profile(call, request["ProfileToken"])
         protocol = request["Protocol"]
+        if protocol == "RtspMulticast" and self._profiles.multicast:
+            return {"Uri": multicast_url(call, profile)}
         if protocol not in _STREAM_PROTOCOLS:
             served = ", ".join(_STREAM_PROTOCOLS)
             raise SoapFault(invalid_value("InvalidStreamSetup", f"{protocol} is not served, only {served}"))
@@ -330,7 +333,7 @@ def _video_encoder(profile: Profile, video: VideoFacts) -> Answer:
         "Encoding": video.codec.value,
         "Resolution": resolution(video.width, video.height),
         "RateControl": {"FrameRateLimit": float(video.frame_rate), "BitrateLimit": video.bitrate_kbps},
-        "Multicast": MULTICAST,
+        "Multicast": multicast_configuration(profile, Medium.VIDEO),
         "Quality": QUALITY,
     }
 
@@ -342,7 +345,7 @@ def _audio_encoder(profile: Profile, audio: AudioFacts) -> Answer:
         "Name": profile.name,
         "UseCount": 1,
         "Encoding": _AUDIO_ENCODINGS[audio.codec],
-        "Multicast": MULTICAST,
+        "Multicast": multicast_configuration(profile, Medium.AUDIO),
         "Bitrate": audio.bitrate_kbps,
         "SampleRate": audio.sample_rate_hz // 1000,
     }

@@ -21,6 +21,7 @@ from bridge.media.hub import StreamStatistics
 from bridge.services.onvif.slices import Slices
 from bridge.system.access import Action, Gatekeeper, Principal
 from bridge.system.catalogue import Camera, Catalogue, LiveStream
+from bridge.system.multicast_groups import Group, MulticastGroups
 from bridge.wire.audio import g726
 
 MAX_NAME = 64  # characters; tt:Name
@@ -106,6 +107,8 @@ class Profile(Keeping):
     path:  on the RTSP door
     video: None until the camera was seen
     audio: None when there is none, or the principal may not hear it
+    group: where it is to be had by multicast; None: it is not
+    multicast_path: on the RTSP door, with the group in its SDP; "" without a group
     """
 
     token: str
@@ -114,6 +117,8 @@ class Profile(Keeping):
     source: Source
     video: VideoFacts | None
     audio: AudioFacts | None
+    group: Group | None = None
+    multicast_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +136,12 @@ class Profiles:
     each as it was when its turn came.
     """
 
-    def __init__(self, catalogue: Catalogue, gatekeeper: Gatekeeper, slices: Slices) -> None:
+    def __init__(
+        self, catalogue: Catalogue, gatekeeper: Gatekeeper, slices: Slices, groups: MulticastGroups | None = None
+    ) -> None:
+        """groups: None: nothing is to be had by multicast"""
         self._catalogue = catalogue
+        self._groups = groups
         self._gatekeeper = gatekeeper
         self._slices = slices
         self._views: dict[str, _CameraView] = {}
@@ -158,6 +167,11 @@ class Profiles:
         camera = self.camera(principal, token.partition(".")[0])
         return None if camera is None else next((p for p in camera.profiles if p.token == token), None)
 
+    @property
+    def multicast(self) -> bool:
+        """Whether streams are to be had by multicast."""
+        return self._groups is not None
+
     def everything(self) -> Iterator[Profile]:
         """Every profile of every camera, for those who may hear it and for those who may not; one camera at a time."""
         for view in tuple(self._views.values()):
@@ -181,14 +195,17 @@ class Profiles:
         self._views = {}
         for camera in self._catalogue.cameras():
             view = old.get(camera.id)
-            self._views[camera.id] = view if view is not None and view.shows(camera) else _CameraView(camera)
+            self._views[camera.id] = (
+                view if view is not None and view.shows(camera) else _CameraView(camera, self._groups)
+            )
 
 
 class _CameraView:
     """A camera with and without its audio, made anew when a stream of it became another."""
 
-    def __init__(self, camera: Camera) -> None:
+    def __init__(self, camera: Camera, groups: MulticastGroups | None) -> None:
         self.camera = camera
+        self._groups = groups
         self._shown = (camera, camera.name, camera.streams)
         self._streams = [_StreamView(stream) for stream in camera.streams]
         self._sources: dict[bool, Source] = {}
@@ -236,6 +253,7 @@ class _CameraView:
 
     def _profile(self, source: Source, view: "_StreamView", *, audible: bool) -> Profile:
         camera_id, stream = self.camera.id, view.stream.name
+        group = self._groups.of(camera_id, stream) if self._groups else None
         made = Profile(
             f"{camera_id}.{stream}",
             _name(self.camera.name or camera_id, f" ({stream})"),
@@ -243,6 +261,8 @@ class _CameraView:
             source,
             view.video,
             view.audio if audible else None,
+            group,
+            f"/live/{camera_id}/{stream}/multicast" if group else "",
         )
         return _kept(view.made, audible, made)
 

@@ -1,35 +1,44 @@
 """Live addresses: `/live/<camera>[/<stream>]` -> what a principal may have of that stream, and its shared RTP.
 
-There is one `RtpStream` per hub, made when its first viewer asks and kept while the catalogue has the stream.
+There is one `RtpStream` per hub, made when its first viewer asks and kept while the catalogue has the stream. Where
+streams have multicast groups, `/live/<camera>/<stream>/multicast` is the same with the groups in its SDP, as ONVIF
+demands (Streaming specification, "Multicast streaming"). Elsewhere they are told at SETUP alone: clients that look for
+them in the SDP (live555) would ask for multicast and nothing else.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 
 from bridge.base.media import Medium, Track
 from bridge.base.time import NS_PER_S, Clock
-from bridge.dialogue.rtsp_presentation import OfferedTrack, control_of
+from bridge.dialogue.rtsp_presentation import MulticastRoute, OfferedTrack, control_of
 from bridge.dialogue.rtsp_session import Session
 from bridge.media.hub import Hub, Subscriber
+from bridge.media.multicast import Multicast
 from bridge.media.rtp_stream import RtpStream
 from bridge.services.rtsp.served import Served
 from bridge.services.rtsp.viewer import LiveViewer
 from bridge.system.access import Action, Gatekeeper, Principal
 from bridge.system.catalogue import Catalogue, LiveStream
+from bridge.system.multicast_groups import Group, MulticastGroups
 from bridge.wire.payload import media_for_track
 
 PREFIX = "live"
+MULTICAST_SUFFIX = "multicast"
 
 
 @dataclass(frozen=True, slots=True)
 class LivePresentation:
     """One stream as one principal may have it; see `bridge.dialogue.rtsp_presentation.Presentation`.
 
-    audio: whether he may hear it
-    watch: (done) -> calls it when the tracks are known, or after a while
+    audio:     whether he may hear it
+    watch:     (done) -> calls it when the tracks are known, or after a while
+    multicast: its sendings to groups
+    group:     of the stream; None: it is not to be had by multicast
+    groups_told: the address is the one whose SDP tells the groups
     """
 
     camera_id: str
@@ -38,6 +47,9 @@ class LivePresentation:
     rtp: RtpStream
     audio: bool
     watch: Callable[[Callable[[], object]], "TracksWatch"]
+    multicast: Multicast
+    group: Group | None = None
+    groups_told: bool = False
     live: bool = True
     range: str = "npt=now-"
     deed: str = "live"
@@ -45,19 +57,26 @@ class LivePresentation:
     @property
     def path(self) -> str:
         """With the stream's name, also when the client left it out."""
-        return f"/{PREFIX}/{self.camera_id}/{self.stream.name}"
+        suffix = f"/{MULTICAST_SUFFIX}" if self.groups_told else ""
+        return f"/{PREFIX}/{self.camera_id}/{self.stream.name}{suffix}"
 
     def tracks(self) -> list[OfferedTrack]:
         """The hub's tracks, in its order and under its numbers."""
         return [
-            OfferedTrack(
-                number,
-                media_for_track(track, self.rtp.payload_type(number), control_of(number)),
-                self.rtp.ssrc(number),
-            )
+            self._offered(number, track)
             for number, track in enumerate(self.stream.hub.tracks)
             if self.audio or track.medium is not Medium.AUDIO
         ]
+
+    def _offered(self, number: int, track: Track) -> OfferedTrack:
+        media = media_for_track(track, self.rtp.payload_type(number), control_of(number))
+        group = None
+        # A stream has one track of a kind; ports are by kind, so that they stay when the camera orders them anew.
+        if self.group is not None and track.medium not in {other.medium for other in self.stream.hub.tracks[:number]}:
+            group = MulticastRoute(self.group.host, self.group.ports(track.medium), self.group.ttl)
+        if group is not None and self.groups_told:
+            media = replace(media, port=group.ports[0], connection=f"IN IP4 {group.host}/{group.ttl}")
+        return OfferedTrack(number, media, self.rtp.ssrc(number), group)
 
     def stays(self, allowed: Served | None, tracks: Collection[int]) -> bool:
         """Whether a session of these tracks may go on, when its user would be given `allowed` now."""
@@ -72,7 +91,7 @@ class LivePresentation:
     def viewer(self, session: Session, peer: str, principal: Principal | None) -> LiveViewer:
         """For a session of it."""
         fast_start = principal is None or principal.fast_start
-        return LiveViewer(session, self, self.rtp, peer=peer, fast_start=fast_start)
+        return LiveViewer(session, self, self.rtp, self.multicast, peer=peer, fast_start=fast_start)
 
 
 class LiveStreams:
@@ -86,10 +105,12 @@ class LiveStreams:
         gatekeeper: Gatekeeper,
         make_rtp: Callable[[Hub, Callable[[], object]], RtpStream],
         wait_s: float,
+        groups: MulticastGroups | None = None,
     ) -> None:
         """
         make_rtp: (hub, wake) -> its RtpStream; `wake` is to be called when its next timeout has become earlier
         wait_s:   how long the tracks of a camera that was never reached are waited for
+        groups:   None: nothing goes out by multicast
         """
         self._reactor = reactor
         self._clock = clock
@@ -97,25 +118,34 @@ class LiveStreams:
         self._gatekeeper = gatekeeper
         self._make_rtp = make_rtp
         self._wait_s = wait_s
+        self._groups = groups
         self._timed: dict[Hub, _TimedStream] = {}
 
     def find(self, principal: Principal, path: str) -> LivePresentation | None:
         """What `path` is for him; None when there is no such thing, or when he may not know of it."""
         parts = path.split("/")
-        if len(parts) not in (3, 4) or parts[0] or parts[1] != PREFIX:
+        groups_told = len(parts) == 5 and parts[4] == MULTICAST_SUFFIX
+        if not (len(parts) in (3, 4) or groups_told) or parts[0] or parts[1] != PREFIX:
             return None
         camera = self._catalogue.camera(parts[2])
-        stream = camera.stream(parts[3] if len(parts) == 4 else "") if camera else None
+        stream = camera.stream(parts[3] if len(parts) > 3 else "") if camera else None
         if camera is None or stream is None or not self._gatekeeper.may(principal, Action.LIVE, camera.id):
             return None
+        group = self._groups.of(camera.id, stream.name) if self._groups else None
+        if groups_told and group is None:
+            return None
         audio = self._gatekeeper.may(principal, Action.AUDIO, camera.id)
+        timed = self._timed_of(stream.hub)
         return LivePresentation(
             camera.id,
             camera.name,
             stream,
-            self._rtp_of(stream.hub),
+            timed.rtp,
             audio,
             lambda done: TracksWatch(self._reactor, stream.hub, self._wait_s, done),
+            timed.multicast,
+            group,
+            groups_told,
         )
 
     def knows(self, path: str) -> str | None:
@@ -136,16 +166,21 @@ class LiveStreams:
             timed.close()
         self._timed.clear()
 
-    def _rtp_of(self, hub: Hub) -> RtpStream:
+    @property
+    def multicast_tracks(self) -> int:
+        """How many tracks go to a group now."""
+        return sum(len(timed.multicast) for timed in self._timed.values())
+
+    def _timed_of(self, hub: Hub) -> "_TimedStream":
         timed = self._timed.get(hub)
         if timed is None:
             timed = _TimedStream(self._reactor, self._clock, lambda wake: self._make_rtp(hub, wake))
             self._timed[hub] = timed
-        return timed.rtp
+        return timed
 
 
 class _TimedStream:
-    """An RtpStream and the one timer that it needs."""
+    """An RtpStream, the one timer that it needs, and what of it goes to groups."""
 
     def __init__(
         self,
@@ -158,6 +193,7 @@ class _TimedStream:
         self._call: IDelayedCall | None = None
         self._made = False
         self.rtp = make(self.wake)
+        self.multicast = Multicast(self.rtp)
         self._made = True
         self.wake()
 

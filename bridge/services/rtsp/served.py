@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.base.time import MonotonicNs
-from bridge.dialogue.rtsp_presentation import Presentation
+from bridge.dialogue.rtsp_presentation import MulticastRoute, Presentation
 from bridge.dialogue.rtsp_server_events import PlayRequested
-from bridge.dialogue.rtsp_session import InterleavedRoute, Session
+from bridge.dialogue.rtsp_session import InterleavedRoute, Session, UdpRoute
 from bridge.media.routes import Datagrams, Interleaved, MediaWriter, Route
 from bridge.services.rtsp.udp import UdpPorts, UdpSender
 from bridge.system.access import Principal
@@ -105,6 +105,8 @@ def routes_of(session: Session, ports: Mapping[int, UdpPorts], writer: MediaWrit
         route = leg.route
         if isinstance(route, InterleavedRoute):
             routes[track] = Interleaved(writer, route.rtp_channel, route.rtcp_channel)
+        elif isinstance(route, MulticastRoute):
+            routes[track] = group_of(route, ports[track])
         else:
             rtp_port, rtcp_port = route.client_ports
             address = UdpSender.address
@@ -112,9 +114,20 @@ def routes_of(session: Session, ports: Mapping[int, UdpPorts], writer: MediaWrit
     return routes
 
 
+def group_of(route: MulticastRoute, ports: UdpPorts) -> Datagrams:
+    """The way to a group."""
+    rtp_port, rtcp_port = route.ports
+    return Datagrams(ports, UdpSender.address(route.host, rtp_port), UdpSender.address(route.host, rtcp_port))
+
+
+def by_multicast(session: Session) -> bool:
+    """Whether its media go to groups; all tracks of a session go by one kind of way."""
+    return any(isinstance(leg.route, MulticastRoute) for leg in session.legs.values())
+
+
 def hears(session: Session, host: str, port: int) -> bool:
     """Whether a report that came by UDP from there is of this session."""
     return any(
-        not isinstance(leg.route, InterleavedRoute) and port in leg.route.client_ports and host == leg.route.host
+        isinstance(leg.route, UdpRoute) and port in leg.route.client_ports and host == leg.route.host
         for leg in session.legs.values()
     )

@@ -17,7 +17,7 @@ from twisted.internet.task import LoopingCall
 from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.digest import DigestAuthenticator
 from bridge.dialogue.rtsp_login import Login
-from bridge.dialogue.rtsp_presentation import Presentation
+from bridge.dialogue.rtsp_presentation import MulticastRoute, Presentation
 from bridge.dialogue.rtsp_server import Connection, ServerSide
 from bridge.dialogue.rtsp_server_events import PlayRequested, PortsWanted
 from bridge.dialogue.rtsp_session import MAX_REPLAYS, Session, Sessions
@@ -26,13 +26,15 @@ from bridge.media.hub import Hub
 from bridge.media.rtp_stream import RtpStream
 from bridge.services.rtsp.connection import RtspConnection
 from bridge.services.rtsp.live import LiveStreams
+from bridge.services.rtsp.multicast import WaysOut
 from bridge.services.rtsp.recorded import RecordedStreams
-from bridge.services.rtsp.served import PlayStart, Served, Viewer, hears
-from bridge.services.rtsp.udp import UdpSender
+from bridge.services.rtsp.served import PlayStart, Served, Viewer, by_multicast, hears
+from bridge.services.rtsp.udp import UdpPorts, UdpSender
 from bridge.system.access import Gatekeeper, Principal
 from bridge.system.audit import Audit
 from bridge.system.catalogue import Catalogue
 from bridge.system.lockout import Lockout
+from bridge.system.multicast_groups import MulticastGroups
 
 DOOR = "rtsp"
 REALM = "Open Network Bridge"
@@ -61,15 +63,19 @@ class RtspLimits:
 
 @dataclass(slots=True)
 class RtspStatistics:
-    """What the door has counted since it was made; connections, sessions, viewers and replays are those of now.
+    """What the door has counted since it was made; the first ones, above connections_accepted, are those of now.
 
-    replays: sessions of recordings, whether they play or not
+    replays:           sessions of recordings, whether they play or not
+    multicast_viewers: viewers that media go to by multicast
+    multicast_tracks:  tracks that go to a group
     """
 
     connections: int = 0
     sessions: int = 0
     viewers: int = 0
     replays: int = 0
+    multicast_viewers: int = 0
+    multicast_tracks: int = 0
     connections_accepted: int = 0
     connections_refused: int = 0
     sessions_made: int = 0
@@ -112,11 +118,14 @@ class RtspServer(Factory):
         udp: UdpSender | None = None,
         make_rtp: Callable[[Hub, Callable[[], object]], RtpStream] | None = None,
         recorded: RecordedStreams | None = None,
+        groups: MulticastGroups | None = None,
+        ways_out: WaysOut | None = None,
     ) -> None:
         """
         udp, make_rtp: for tests; usually made here
         hosts:         addresses of ours that media go out from by UDP
         recorded:      None: there are no recordings
+        groups, ways_out: of multicast; None: there is none
         """
         self.reactor = reactor
         self.clock = clock
@@ -126,6 +135,7 @@ class RtspServer(Factory):
         self._audit = audit
         self._hosts = tuple(hosts)
         self._udp = udp
+        self._ways_out = ways_out
         self._log = structlog.get_logger()
         self._connections: set[RtspConnection] = set()
         self._addresses: Counter[str] = Counter()
@@ -140,6 +150,7 @@ class RtspServer(Factory):
             gatekeeper,
             make_rtp or (lambda hub, wake: RtpStream(hub, clock, random_bytes, limits.packet_bytes, wake=wake)),
             limits.tracks_wait_s,
+            groups,
         )
         self.recorded = recorded
         sessions = Sessions(
@@ -170,7 +181,10 @@ class RtspServer(Factory):
         counts.connections = len(self._connections)
         counts.sessions, counts.sessions_made = len(self.side.sessions), self.side.sessions.made
         counts.replays = self.side.sessions.replays
-        counts.viewers = sum(viewer.started for viewer in self._viewers.values())
+        started = [viewer.session for viewer in self._viewers.values() if viewer.started]
+        counts.viewers = len(started)
+        counts.multicast_viewers = sum(by_multicast(session) for session in started)
+        counts.multicast_tracks = self.live.multicast_tracks
         return counts
 
     # Start and end
@@ -203,6 +217,8 @@ class RtspServer(Factory):
         if self._udp is not None:
             self._udp.close()
             self._udp = None
+        if self._ways_out is not None:
+            self._ways_out.close()
 
     def buildProtocol(self, addr: IAddress | None) -> RtspConnection | None:  # noqa: N802 - Twisted's name
         """A connection, or None beyond the limits: Twisted closes it then."""
@@ -280,8 +296,12 @@ class RtspServer(Factory):
     # Viewers
 
     def give_ports(self, event: PortsWanted, connection: RtspConnection) -> tuple[int, int] | None:
-        """A pair of ours for a track by UDP; None: there is none of that family."""
-        ports = self._udp.ports_for(connection.local_host, connection.peer_host) if self._udp else None
+        """A pair of ours for a track by UDP or multicast; None: there is none of that family."""
+        ports: UdpPorts | None = None
+        if isinstance(event.route, MulticastRoute):
+            ports = self._ways_out.ports_for(connection.local_host) if self._ways_out else None
+        elif self._udp is not None:
+            ports = self._udp.ports_for(connection.local_host, connection.peer_host)
         if ports is None:
             return None
         self._viewer(event.session, connection).ports[event.track] = ports

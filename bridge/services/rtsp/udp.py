@@ -52,7 +52,7 @@ class UdpPorts:
         """Raises OSError when none of 40 tries finds two neighbours free."""
         self.host = host
         self.lost_sends = 0
-        self._rtp, self._rtcp = _open_neighbours(host)
+        self._rtp, self._rtcp = self.sockets = _open_neighbours(host)
         self.ports: tuple[int, int] = (self._rtp.getsockname()[1], self._rtcp.getsockname()[1])
         self._on_report = on_report
         self._refusing: dict[Address, None] = {}

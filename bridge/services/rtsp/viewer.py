@@ -5,16 +5,26 @@ from collections.abc import Callable
 from bridge.base.time import MonotonicNs
 from bridge.dialogue.rtsp_server_events import PlayRequested
 from bridge.dialogue.rtsp_session import Session
-from bridge.media.routes import MediaWriter
+from bridge.media.multicast import Member, Multicast
+from bridge.media.routes import Datagrams, MediaWriter, Route
 from bridge.media.rtp_stream import Playback, RtpStream
-from bridge.services.rtsp.served import PlayRefusedError, PlayStart, Served, routes_of
+from bridge.services.rtsp.served import PlayRefusedError, PlayStart, Served, by_multicast, routes_of
 from bridge.services.rtsp.udp import UdpPorts
 
 
 class LiveViewer:
     """See the module, and `bridge.services.rtsp.served.Viewer`."""
 
-    def __init__(self, session: Session, presentation: Served, rtp: RtpStream, *, peer: str, fast_start: bool) -> None:
+    def __init__(
+        self,
+        session: Session,
+        presentation: Served,
+        rtp: RtpStream,
+        multicast: Multicast,
+        *,
+        peer: str,
+        fast_start: bool,
+    ) -> None:
         self.session = session
         self.presentation = presentation
         self.peer = peer
@@ -22,25 +32,32 @@ class LiveViewer:
         self.played = False
         self.ports: dict[int, UdpPorts] = {}
         self._rtp = rtp
+        self._multicast = multicast
         self._fast_start = fast_start
-        self._playback: Playback | None = None
-        self._paused: Playback | None = None
+        self._playback: Playback | Member | None = None
+        self._paused: Playback | Member | None = None
 
     async def play(
         self, asked: PlayRequested, writer: MediaWriter, on_end: Callable[[str], object], now: MonotonicNs
     ) -> PlayStart:
         """The start points of a new playback, or of the one that is on its way. Never waits."""
         if self._playback is None:
-            routes = routes_of(self.session, self.ports, writer)
             try:
-                self._playback = self._rtp.play(
-                    routes, fast_start=self._fast_start, now=now, on_end=on_end, continues=self._paused
-                )
+                self._playback = self._started(routes_of(self.session, self.ports, writer), on_end, now)
             except LookupError:
                 # The camera has its tracks no more.
                 raise PlayRefusedError(404) from None
             self._paused = None
         return PlayStart({track: (start.sequence, start.rtp_time) for track, start in self._playback.start.items()})
+
+    def _started(
+        self, routes: dict[int, Route], on_end: Callable[[str], object], now: MonotonicNs
+    ) -> Playback | Member:
+        if by_multicast(self.session):
+            groups = {track: route for track, route in routes.items() if isinstance(route, Datagrams)}
+            return self._multicast.join(groups, now=now, on_end=on_end)
+        continues = self._paused if isinstance(self._paused, Playback) else None
+        return self._rtp.play(routes, fast_start=self._fast_start, now=now, on_end=on_end, continues=continues)
 
     def begin(self, now: MonotonicNs) -> None:
         """The PLAY reply is on the writer. A playback that has begun is not disturbed."""

@@ -26,6 +26,7 @@ from bridge.services.onvif.service import OnvifService, Post
 from bridge.services.onvif.slices import SLICE_NS, Slices
 from bridge.system.access import Action, Gatekeeper, Grant, Principal, Role
 from bridge.system.catalogue import Camera, Catalogue, LiveStream
+from bridge.system.multicast_groups import MulticastGroups
 from bridge.wire.scopes import device_scopes
 from bridge.wire.soap.schema import Schemas
 from tests.services.onvif.past_setting import FakeLibrary, Numbers, Pool, Timers, retention_of, state_of
@@ -191,17 +192,19 @@ class SlowGatekeeper(Gatekeeper):
 class Bridge:
     """The ONVIF door over a catalogue."""
 
-    def __init__(self, cameras=None, *, render_ns=0, slow_gatekeeper=False, library=True):
+    def __init__(self, cameras=None, *, render_ns=0, slow_gatekeeper=False, library=True, multicast=""):
         """render_ns: what it takes to render anything; time stands unless this or the gatekeeper moves it.
 
-        library: one of another kind, or None for an index that cannot be used
+        library:   one of another kind, or None for an index that cannot be used
+        multicast: the range of groups; "": there is no multicast
         """
         self.catalogue = Catalogue()
         self.catalogue.replace(fixture_cameras() if cameras is None else cameras)
         self.clock, self.turns = ManualClock(), Turns()
         slices = Slices(self.clock, self.turns.later)
         gatekeeper = SlowGatekeeper(self.clock) if slow_gatekeeper else Gatekeeper()
-        self.profiles = Profiles(self.catalogue, gatekeeper, slices)
+        self.groups = MulticastGroups(self.catalogue, multicast, 4) if multicast else None
+        self.profiles = Profiles(self.catalogue, gatekeeper, slices, self.groups)
         policies = read_policies((schema_folder() / "operations.json").read_bytes())
         self.service = OnvifService(
             schemas(), policies, AnybodyIn(), PublicAddress(554), lambda *_: None, self.clock, bytes

@@ -1,6 +1,19 @@
 """Parts that both media services share."""
 
-from bridge.services.onvif.answers import MAX_URI, bounds_range, int_range, snapshot_url, stream_url
+import pytest
+
+from bridge.base.media import Medium
+from bridge.services.onvif.answers import (
+    MAX_URI,
+    NO_MULTICAST,
+    bounds_range,
+    int_range,
+    multicast_configuration,
+    multicast_url,
+    snapshot_url,
+    stream_url,
+)
+from bridge.wire.soap.faults import SoapFault
 from tests.services.onvif.bridge_setting import ADMIN, Bridge, call
 
 
@@ -23,6 +36,27 @@ def test_a_long_host_gives_way_to_the_address():
         url = stream_url(call(host="h" * 120, local=local), profile())
         assert url == f"rtsp://{expected}:554/live/gate/sub"
         assert len(url) <= MAX_URI
+
+
+def test_multicast():
+    bridge = Bridge(multicast="239.1.2.0/24")
+    group = bridge.groups.of("gate", "sub")
+    seen = bridge.profiles.profile(ADMIN, "gate.sub")
+    told = {
+        "Address": {"Type": "IPv4", "IPv4Address": group.host},
+        "Port": group.first_port,
+        "TTL": 4,
+        "AutoStart": False,
+    }
+    assert multicast_configuration(seen, Medium.VIDEO) == told
+    assert multicast_configuration(seen, Medium.AUDIO) == told | {"Port": group.first_port + 2}
+    assert multicast_url(call(), seen) == "rtsp://192.0.2.5:554/live/gate/sub/multicast"
+
+
+def test_no_multicast():
+    assert multicast_configuration(profile(), Medium.VIDEO) == NO_MULTICAST
+    with pytest.raises(SoapFault, match="InvalidMulticastSettings"):
+        multicast_url(call(), profile())
 
 
 def test_ranges():

@@ -139,6 +139,26 @@ def test_stream_setups_that_are_not_served(bridge, stream, protocol):
     assert fault == "Sender/InvalidArgVal/InvalidStreamSetup"
 
 
+def test_multicast():
+    bridge = Bridge(multicast="239.1.2.0/24")
+    group = bridge.groups.of("gate", "main")
+    (uri,) = texts(bridge.ask("media", "GetStreamUri", setup("RTP-Multicast", "UDP")), "Uri")
+    assert uri == "rtsp://192.0.2.5:554/live/gate/main/multicast"
+    answer = bridge.ask("media", "GetVideoEncoderConfiguration", configuration("gate.main"))
+    assert (texts(answer, "IPv4Address"), texts(answer, "Port")) == ([group.host], [str(group.first_port)])
+    assert (texts(answer, "TTL"), texts(answer, "AutoStart")) == (["4"], ["false"])
+    for protocol in ("HTTP", "RTSP"):
+        fault = bridge.fault("media", "GetStreamUri", setup("RTP-Multicast", protocol))
+        assert fault == "Sender/InvalidArgVal/InvalidStreamSetup"
+
+
+@pytest.mark.parametrize(("range_", "said"), [("", "false"), ("239.1.2.0/24", "true")])
+def test_multicast_is_told_when_it_is_there(range_, said):
+    (capabilities,) = Bridge(multicast=range_).ask("media", "GetServiceCapabilities")
+    (streaming,) = (each for each in capabilities if each.tag.endswith("StreamingCapabilities"))
+    assert streaming.get("RTPMulticast") == said
+
+
 def test_snapshot_uri(bridge):
     answer = bridge.ask("media", "GetSnapshotUri", profile("gate.sub"))
     assert texts(answer, "Uri") == ["http://192.0.2.5:580/snapshot/gate.jpg"]

@@ -176,6 +176,21 @@ def test_stream_uri_of_other_protocols(bridge, protocol):
     assert fault == "Sender/InvalidArgVal/InvalidStreamSetup"
 
 
+def test_multicast():
+    bridge = Bridge(multicast="239.1.2.0/24")
+    group = bridge.groups.of("yard", "main")
+    answer = bridge.ask("media2", "GetStreamUri", f"<Protocol>RtspMulticast</Protocol>{profile('yard.main')}")
+    assert texts(answer, "Uri") == ["rtsp://192.0.2.5:554/live/yard/main/multicast"]
+    answer = bridge.ask("media2", "GetVideoEncoderConfigurations", configuration("yard.main"))
+    assert (texts(answer, "IPv4Address"), texts(answer, "Port")) == ([group.host], [str(group.first_port)])
+    answer = bridge.ask("media2", "GetAudioEncoderConfigurations", configuration("yard.sub"))
+    group = bridge.groups.of("yard", "sub")
+    assert (texts(answer, "IPv4Address"), texts(answer, "Port")) == ([group.host], [str(group.first_port + 2)])
+    (capabilities,) = bridge.ask("media2", "GetServiceCapabilities")
+    (streaming,) = (each for each in capabilities if each.tag.endswith("StreamingCapabilities"))
+    assert (streaming.get("RTPMulticast"), streaming.get("AutoStartMulticast")) == ("true", "false")
+
+
 def test_unknown_profiles(bridge):
     for user, token in ((ADMIN, "nothing.main"), (YARD_ONLY, "gate.main")):
         for operation in ("GetSnapshotUri", "SetSynchronizationPoint"):

@@ -12,6 +12,7 @@ from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
 from bridge.system.access import Action, Gatekeeper, Grant, Principal, Role
 from bridge.system.catalogue import Camera, Catalogue, LiveStream
 from bridge.system.lockout import Lockout
+from bridge.system.multicast_groups import MulticastGroups
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Headers, Reader, Request
 
 ROOT = "rtsp://gate.example:8554"
@@ -52,6 +53,20 @@ class FakeUdp:
         self.closed = True
 
 
+class FakeWaysOut:
+    """Stands for WaysOut: one pair for each address of ours."""
+
+    def __init__(self):
+        self.pairs = {}
+        self.closed = False
+
+    def ports_for(self, local_host):
+        return self.pairs.setdefault(local_host, FakePorts()) if local_host != "198.51.100.1" else None
+
+    def close(self):
+        self.closed = True
+
+
 class Feed:
     """A camera's connection: pushes a picture every 40 ms, a key frame every ten."""
 
@@ -73,7 +88,7 @@ class Feed:
 class Door:
     """The server and everything around it."""
 
-    def __init__(self, anonymous=None, recorded=None, **limits):
+    def __init__(self, anonymous=None, recorded=None, multicast=False, **limits):
         """recorded: (door) -> RecordedStreams."""
         self.clock = ManualClock(monotonic_ns=1_000 * NS_PER_S)
         self.reactor = TwistedClock()
@@ -82,6 +97,8 @@ class Door:
         self.udp = FakeUdp()
         self.hubs = {name: Hub(name, self.clock) for name in ("door/main", "door/sub", "yard/main", "new/main")}
         self.catalogue = Catalogue()
+        self.groups = MulticastGroups(self.catalogue, "239.192.0.0/16", 3) if multicast else None
+        self.ways_out = FakeWaysOut()
         self.replace("door", "yard", "new")
         self.secrets = {"ann": "apple", "bob": "banana", "web": "w"}
         self.principals = {
@@ -101,6 +118,8 @@ class Door:
             limits=RtspLimits(**limits),
             udp=self.udp,
             recorded=recorded(self) if recorded else None,
+            groups=self.groups,
+            ways_out=self.ways_out if multicast else None,
         )
 
     def replace(self, *ids):
@@ -127,16 +146,16 @@ class Door:
             self.advance(1)
             self.server.tick()
 
-    def connect(self, user="", host="192.0.2.50", port=50000):
+    def connect(self, user="", host="192.0.2.50", port=50000, local="192.0.2.1"):
         protocol = self.server.buildProtocol(IPv4Address("TCP", host, port))
-        return Client(self, protocol, user, host, port) if protocol else None
+        return Client(self, protocol, user, host, port, local) if protocol else None
 
 
 class FakeTransport(StringTransport):
     """A TCP transport without a socket."""
 
-    def __init__(self, client, peer):
-        super().__init__(hostAddress=IPv4Address("TCP", "192.0.2.1", 8554), peerAddress=peer)
+    def __init__(self, client, peer, local):
+        super().__init__(hostAddress=IPv4Address("TCP", local, 8554), peerAddress=peer)
         self.client = client
 
     def getHandle(self):
@@ -154,11 +173,11 @@ class FakeTransport(StringTransport):
 class Client:
     """A viewer's end of a connection: replies, frames, and in `order` which came when."""
 
-    def __init__(self, door, protocol, user, host, port):
+    def __init__(self, door, protocol, user, host, port, local="192.0.2.1"):
         self.door = door
         self.protocol = protocol
         self.digest = DigestClient(user, door.secrets.get(user, "wrong")) if user else None
-        self.transport = FakeTransport(self, IPv4Address("TCP", host, port))
+        self.transport = FakeTransport(self, IPv4Address("TCP", host, port), local)
         self.replies = []
         self.frames = []
         self.order = []
