@@ -95,7 +95,10 @@ class FakeCamera:
         asked = request.headers.get("Transport")
         if transport is None:
             transport = asked
-            if parse_transports(asked)[0].lower is LowerTransport.UDP:
+            if parse_transports(asked)[0].multicast:
+                transport += f";destination=239.5.5.5;port={self._next_port}-{self._next_port + 1};ttl=2"
+                self._next_port += 2
+            elif parse_transports(asked)[0].lower is LowerTransport.UDP:
                 transport += f";server_port={self._next_port}-{self._next_port + 1}"
                 self._next_port += 2
         headers = Headers([("Transport", transport)] if transport else [])

@@ -49,6 +49,11 @@ _TRANSPORT_REFUSED = frozenset({406, 415, 461, 501})
 _REDIRECTS_FORGOTTEN_NS = 60 * NS_PER_S
 #: Between a session and its timeout some cameras put a comma or a blank.
 _BEFORE_TIMEOUT = re.compile(r"[,\s]+(?=timeout\s*=)", re.IGNORECASE)
+_NOTHING_CAME_OVER = {
+    Lower.TCP: "TCP",
+    Lower.UDP: "UDP; a firewall may hold the packets back",
+    Lower.MULTICAST: "multicast; a switch, a router or a firewall may hold the packets back",
+}
 _MAX_ABANDONED = 16
 _CNONCE_BYTES = 8
 _SHORTEST_SECRET = 4
@@ -193,7 +198,7 @@ class RtspClient:
         if self.phase is Phase.PLAYING:
             if self._media_deadline is not None and now >= self._media_deadline:
                 seconds = self._policy.media_timeout_ns // NS_PER_S
-                over = "UDP; a firewall may hold the packets back" if self._lower is Lower.UDP else "TCP"
+                over = _NOTHING_CAME_OVER[self._lower]
                 # Untold, a camera sends on over UDP until its session is over, to ports that are another's by then.
                 self._ask("TEARDOWN", self._control_url, now)
                 self._fail(DownReason.NO_VIDEO, f"no picture came for {seconds} s over {over}")
@@ -419,6 +424,8 @@ class RtspClient:
     def _transport_asked(self) -> str:
         if self._lower is Lower.TCP:
             return Transport(lower=LowerTransport.TCP, interleaved=self._channels_asked()).format()
+        if self._lower is Lower.MULTICAST:
+            return Transport(multicast=True).format()
         return Transport(client_port=self._ports[0]).format()
 
     def _on_setup(self, response: Response, now: MonotonicNs) -> None:
@@ -431,8 +438,12 @@ class RtspClient:
             ready = ready_track(
                 track, response, channels_asked=self._channels_asked(), channels_taken=self._channels_taken()
             )
-        else:
+        elif self._lower is Lower.UDP:
             ready = ready_track(track, response, client_ports=self._ports.pop(0))
+        else:
+            ready = ready_track(track, response)
+            if any(other.group == ready.group for other in self._ready):
+                raise RemoteProtocolError("one group and port for two tracks", clause="RFC 3550 5.2")
         self._ready.append(ready)
         self._step(Step.ANSWERED)
         self._set_up_next(now)

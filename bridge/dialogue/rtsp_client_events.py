@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass
 
 from bridge.base.media import Track
+from bridge.dialogue.rtsp_group import NOWHERE, CameraGroup, DescribedPlace
 from bridge.wire.rtsp.url import RtspUrl
 
 
@@ -12,6 +13,7 @@ class Lower(enum.StrEnum):
 
     TCP = "tcp"
     UDP = "udp"
+    MULTICAST = "multicast"
 
     @property
     def other(self) -> "Lower":
@@ -62,11 +64,13 @@ class OfferedTrack:
 
     payload_type: None: any
     control:      absolute URL for SETUP
+    place:        where the SDP says that it is sent
     """
 
     track: Track
     payload_type: int | None
     control: str
+    place: DescribedPlace = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,10 @@ class ReadyTrack:
 
     ssrc:         as the camera announced it; None when it was silent
     channels:     RTP and RTCP channel of the RTSP connection; None over UDP
-    client_ports: our RTP and RTCP port; None over TCP
+    client_ports: our RTP and RTCP port over UDP unicast; else None
     server_ports: the camera's; None over TCP and when it named none
     source:       the address that the packets come from, as the camera named it; "" when it did not
+    group:        to be joined; None: it is not multicast
     """
 
     track: Track
@@ -87,6 +92,12 @@ class ReadyTrack:
     client_ports: tuple[int, int] | None = None
     server_ports: tuple[int, int] | None = None
     source: str = ""
+    group: CameraGroup | None = None
+
+    @property
+    def datagrams(self) -> bool:
+        """Whether its packets come by UDP: out of order, perhaps, or not at all."""
+        return self.channels is None
 
 
 @dataclass(frozen=True, slots=True)

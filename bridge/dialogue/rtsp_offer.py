@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.media import Codec, Medium
 from bridge.dialogue.rtsp_client_events import DownReason, OfferedTrack, ReadyTrack
+from bridge.dialogue.rtsp_group import DescribedPlace, camera_group
 from bridge.wire.payload import payload_type_from_sdp, track_from_sdp
 from bridge.wire.rtsp.headers import LowerTransport, Pair, Transport, parse_transports
 from bridge.wire.rtsp.message import Response
@@ -96,7 +97,8 @@ def read_offer(response: Response, request_url: str, policy: OfferPolicy = LENIE
                 video_refused.append(name)
         elif track.medium not in chosen:
             track_control = sendable(resolve_control(base, media.control or ""))
-            chosen[track.medium] = OfferedTrack(track, _payload_type(media), track_control)
+            place = DescribedPlace(media.connection or session.connection, media.port)
+            chosen[track.medium] = OfferedTrack(track, _payload_type(media), track_control, place)
     if video_refused and Medium.VIDEO not in chosen:
         have = ", ".join(codec for codec in Codec if codec.medium is Medium.VIDEO)
         text = f"{', '.join(video_refused[:4])} not supported (have {have})"
@@ -113,7 +115,7 @@ def ready_track(
     channels_taken: frozenset[int] = frozenset(),
     client_ports: Pair | None = None,
 ) -> ReadyTrack:
-    """SETUP's answer -> the way of the packets. Either channels_asked (TCP) or client_ports (UDP) is given.
+    """SETUP's answer -> the way of the packets. channels_asked is given for TCP, client_ports for UDP, else neither.
 
     Raises RemoteProtocolError when the camera chose the other transport in earnest.
     """
@@ -126,6 +128,9 @@ def ready_track(
         if channels[0] == channels[1] or channels_taken & set(channels):
             channels = channels_asked
         return ReadyTrack(offered.track, offered.payload_type, granted.ssrc, channels=channels)
+    if client_ports is None:
+        group = camera_group(granted, offered.place)
+        return ReadyTrack(offered.track, offered.payload_type, granted.ssrc, source=granted.source, group=group)
     if granted.interleaved is not None and granted.lower is LowerTransport.TCP:
         raise RemoteProtocolError("SETUP asked for UDP, the camera set up TCP", clause="RFC 2326 12.39")
     server_ports = granted.server_port if granted.server_port and 0 not in granted.server_port else None

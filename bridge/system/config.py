@@ -374,7 +374,7 @@ class StreamConfig(Table):
     """[[camera.stream]]."""
 
     name: StreamName
-    transport: Literal["tcp", "udp", "http"] = "tcp"  # before url, whose meaning it changes
+    transport: Literal["tcp", "udp", "multicast", "http"] = "tcp"  # before url, whose meaning it changes
     url: SourceUrl
     record: bool = False
 

@@ -184,8 +184,9 @@ def _cameras(tables: Mapping[str, object]) -> Iterator[Broken]:
             yield Broken((*place, "owner"), "push beside it: only push cameras have an owner")
         if _text(camera, "driver") == "aiortsp":
             for at, stream in _tables(camera, "stream"):
-                if _text(stream, "transport") == "http":
-                    yield Broken((*place, "stream", at, "transport"), 'tcp or udp; http needs driver = "native"')
+                if (transport := _text(stream, "transport")) in ("http", "multicast"):
+                    expected = f'tcp or udp; {transport} needs driver = "native"'
+                    yield Broken((*place, "stream", at, "transport"), expected)
         names = [(at, _text(stream, "name", default_stream_name(at))) for at, stream in _tables(camera, "stream")]
         yield from _once((*place, "stream"), "name", names)
 

@@ -23,6 +23,7 @@ from bridge.dialogue.rtsp_client_events import (
     Send,
     TrackRefused,
 )
+from bridge.dialogue.rtsp_group import CameraGroup
 from bridge.dialogue.rtsp_states import Phase
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Headers, Reader, Request, Response
 from bridge.wire.rtsp.url import RtspUrl
@@ -58,6 +59,33 @@ def test_the_whole_way_over_udp():
     assert (audio.client_ports, audio.server_ports) == ((40002, 40003), (6972, 6973))
     assert talk.camera.requests[2].headers.get("Transport") == "RTP/AVP;unicast;client_port=40000-40001"
     assert talk.client.phase is Phase.PLAYING
+
+
+def test_the_whole_way_by_multicast():
+    talk = Talk(transport=Lower.MULTICAST).start()
+    assert [request.headers.get("Transport") for request in talk.camera.requests[2:4]] == ["RTP/AVP;multicast"] * 2
+    groups = [CameraGroup("239.5.5.5", (6970, 6971), 2), CameraGroup("239.5.5.5", (6972, 6973), 2)]
+    assert [ready.group for ready in talk.event(Ready).tracks] == groups
+    assert [(ready.channels, ready.client_ports) for ready in talk.event(Ready).tracks] == [(None, None)] * 2
+    assert talk.client.phase is Phase.PLAYING
+    talk.wait(11)
+    assert talk.failed.text.startswith("no video: no picture came for 10 s over multicast")
+
+
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        ("RTP/AVP;multicast;destination=224.0.0.5;port=5000-5001", "the camera names the group '224.0.0.5'"),
+        ("RTP/AVP;unicast;server_port=6970-6971", "asked for multicast"),
+        ("RTP/AVP;multicast;destination=239.1.1.1;port=5000-5001", "one group and port for two tracks"),
+    ],
+)
+def test_groups_that_are_not_joined(answered, said):
+    camera = FakeCamera()
+    camera.answers["SETUP"] = [lambda request: camera.set_up(request, answered)] * 2
+    talk = Talk(camera, transport=Lower.MULTICAST).start()
+    assert said in talk.failed.text
+    assert not any(isinstance(event, Ready) for event in talk.events)
 
 
 @pytest.mark.parametrize("transport", list(Lower))

@@ -1,12 +1,15 @@
 """Our client talks to our server in memory, over links that cut the bytes anywhere."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from bridge.base.time import NS_PER_S
 from bridge.dialogue.rtsp_client import RtspClient
 from bridge.dialogue.rtsp_client_events import DownReason, Ended, Failed, Lower, Playing, PortsWanted, Ready, Send
+from bridge.dialogue.rtsp_group import CameraGroup
+from bridge.dialogue.rtsp_presentation import MulticastRoute
 from bridge.dialogue.rtsp_server_events import Send as ServerSend
 from bridge.dialogue.rtsp_server_events import SessionEnded
 from bridge.dialogue.rtsp_states import State
@@ -20,6 +23,11 @@ class Joined:
 
     def __init__(self, url, lower, seed=1):
         self.setting = Setting()
+        if lower is Lower.MULTICAST:
+            self.setting.presentations["/live/door"].offered = [
+                replace(track, group=MulticastRoute("239.192.0.1", (16384 + 2 * number, 16385 + 2 * number), 2))
+                for number, track in enumerate(self.setting.presentations["/live/door"].offered)
+            ]
         self.server = self.setting.connect()
         self.client = RtspClient(RtspUrl.parse(url), transport=lower, random_bytes=self.setting.random)
         self.events = []
@@ -77,6 +85,8 @@ def test_the_whole_way(lower, seed):
     ready = next(event for event in joined.events if isinstance(event, Ready))
     assert len(ready.tracks) == 2
     assert ready.tracks[0].ssrc == 0x11
+    groups = [CameraGroup("239.192.0.1", (16384, 16385), 2), CameraGroup("239.192.0.1", (16386, 16387), 2)]
+    assert [track.group for track in ready.tracks] == (groups if lower is Lower.MULTICAST else [None, None])
     (session,) = joined.setting.sessions
     assert (session.user, session.state) == ("ann", State.PLAYING)
     end = joined.setting.now + 300 * NS_PER_S

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import av
 import pytest
@@ -106,3 +107,31 @@ def test_three_readers_and_one_sending(bridge: Service) -> None:
     assert now["onb_rtsp_multicast_viewers"] == 3
     assert now["onb_rtsp_multicast_tracks"] == 2
     eventually(lambda: not any(numbers(bridge).values()), what="everybody gone")
+
+
+def test_our_own_camera(bridge: Service, tmp_path: Path) -> None:
+    """A second bridge joins the group of the first: with its sound, and nothing is lost or foreign."""
+    eventually(lambda: not any(numbers(bridge).values()), what="nobody there")
+    path = write_config(
+        tmp_path,
+        f"[[camera]]\nid = 'copy'\nrecord = 'never'\n[[camera.stream]]\nurl = '{url(bridge, '/live/door')}'\n"
+        "transport = 'multicast'\n",
+    )
+    with running(["serve", "--config", str(path)], tmp_path) as second:
+        second.wait_until_up("copy")
+        assert numbers(bridge)["onb_rtsp_multicast_tracks"] == 2
+        packets = ingested(second)["onb_ingest_packets_total"]
+        eventually(lambda: ingested(second)["onb_ingest_packets_total"] > packets + 100, what="packets")
+        assert ingested(second) | {"onb_ingest_packets_total": 0} == dict.fromkeys(COUNTED, 0)
+        assert "onb_ingest_faults" not in second.metrics()
+    # It took leave.
+    eventually(lambda: not any(numbers(bridge).values()), what="everybody gone", within_s=20)
+
+
+COUNTED = ("onb_ingest_packets_total", "onb_ingest_foreign_packets_total", "onb_ingest_reconnects_total")
+
+
+def ingested(service: Service) -> dict[str, float]:
+    page = service.metrics()
+    labels = re.escape('{camera="copy",stream="main"}')
+    return {name: float(re.search(rf"^{name}{labels} (\S+)$", page, re.MULTILINE)[1]) for name in COUNTED}  # type: ignore[index]

@@ -108,6 +108,8 @@ BROKEN = [
      ['camera[0].url: "http://***@h/": expected an rtsp:// address; or transport = "http" beside it, for RTSP through HTTP']),
     ("[[camera]]\nid = 'a'\ndriver = 'aiortsp'\n[[camera.stream]]\ntransport = 'http'\nurl = 'http://h/'",
      ['camera[0].stream[0].transport: "http": expected tcp or udp; http needs driver = "native"']),
+    ("[[camera]]\nid = 'a'\ndriver = 'aiortsp'\n[[camera.stream]]\nurl = 'rtsp://h/'\ntransport = 'multicast'",
+     ['camera[0].stream[0].transport: "multicast": expected tcp or udp; multicast needs driver = "native"']),
     ("[[camera]]\nid = 'a'\nurl = 5", ["camera[0].url: 5: expected an address in quotes such as rtsp://192.0.2.10/stream1"]),
     ("[[camera]]\nid = 'a'\n[[camera.stream]]\nurl='rtsp://h/'\n[[camera.stream]]\nurl = 'rtsps://h/'",
      ['camera[0].stream[1].url: "rtsps://h/": expected an rtsp:// address; rtsps:// to cameras comes with a later version']),

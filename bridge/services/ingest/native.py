@@ -1,4 +1,4 @@
-"""The driver in production: a Twisted shell around `dialogue.rtsp_client`, media interleaved on TCP or over UDP.
+"""The driver in production: a Twisted shell around `dialogue.rtsp_client`; media come by TCP, UDP or multicast.
 
 It holds the transport, the timers and the ways of the packets; what is said and when is the dialogue's. Frames go from
 the reader by a table of channels straight to the receivers.
@@ -37,9 +37,11 @@ from bridge.dialogue.rtsp_client_events import (
     Tolerated,
     TrackRefused,
 )
+from bridge.dialogue.rtsp_group import CameraGroup
 from bridge.services.ingest.driver import DriverOwner, Errand
 from bridge.services.ingest.failures import connect_failure
 from bridge.services.ingest.http_tunnel import MakeEndpoint, TunnelEndpoint
+from bridge.services.ingest.multicast import join_group
 from bridge.services.ingest.reception import REPORT_PERIOD_NS, Reception
 from bridge.services.ingest.udp import PUNCH, SourceCheck, UdpPair, note_small_buffer, senders_of
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Reader, Request, Response
@@ -204,6 +206,7 @@ class CameraConnection(Protocol):
         self._ways: list[Callable[[memoryview, MonotonicNs], object]] = [self._on_unasked] * 256
         self._runs: dict[int, Callable[[memoryview, int, MonotonicNs], int]] = {}
         self._pairs: dict[tuple[int, int], UdpPair] = {}
+        self._groups: dict[CameraGroup, UdpPair] = {}
         self._tracks: tuple[ReadyTrack, ...] = ()
         self._reception: Reception | None = None
         self._now = errand.clock.monotonic_ns()
@@ -315,7 +318,7 @@ class CameraConnection(Protocol):
     def _open_ports(self, pairs: int) -> None:
         try:
             for _ in range(pairs):
-                pair = UdpPair(self.transport.getHost().host)
+                pair = UdpPair.open(self.transport.getHost().host)
                 self._pairs[pair.ports] = pair
         except OSError as error:
             self._fail(DownReason.PROTOCOL, f"{_PORT_TRIES_FAILED}: {error.strerror or error}")
@@ -324,7 +327,9 @@ class CameraConnection(Protocol):
 
     def _make_ways(self, tracks: tuple[ReadyTrack, ...]) -> None:
         errand = self._errand
-        over_udp = any(ready.client_ports for ready in tracks)
+        if not self._join_groups(tracks):
+            return
+        over_udp = any(ready.datagrams for ready in tracks)
         self._tracks = tracks
         self._reception = reception = Reception(
             tracks,
@@ -343,19 +348,39 @@ class CameraConnection(Protocol):
                 self._ways[ready.channels[1]] = on_rtcp
                 self._ways[ready.channels[0]] = on_rtp
                 self._runs[ready.channels[0]] = reception.receivers[index].take_run
-            elif ready.client_ports:
-                used.add(ready.client_ports)
-                pair = self._pairs[ready.client_ports]
+            elif (pair := self._pair_of(ready)) is not None:
                 senders = senders_of(self._source_check, peer, ready)
                 pair.read(errand.reactor, errand.clock, errand.statistics, senders, on_rtp, on_rtcp, self._arm_gap)
+                if ready.client_ports:
+                    used.add(ready.client_ports)
                 if ready.server_ports:
                     for _ in range(_PUNCHES):
                         pair.send_rtp(PUNCH, peer, ready.server_ports[0])
         for ports in set(self._pairs) - used:
             self._pairs.pop(ports).close()
         if over_udp and not errand.statistics.reconnects:
-            note_small_buffer(next(iter(self._pairs.values())), errand.log)
+            note_small_buffer(next(iter((*self._pairs.values(), *self._groups.values()))), errand.log)
         self._report()
+
+    def _join_groups(self, tracks: tuple[ReadyTrack, ...]) -> bool:
+        """Before PLAY, so that nothing is missed. False: a group could not be joined, and the conversation is over."""
+        interface, peer = self.transport.getHost().host, self.transport.getPeer().host
+        for ready in tracks:
+            if ready.group is None:
+                continue
+            try:
+                sources = senders_of(self._source_check, peer, ready).addresses
+                self._groups[ready.group] = join_group(ready.group, interface, sources)
+            except OSError as error:
+                text = f"the group {ready.group.host} cannot be joined from {interface}: {error.strerror or error}"
+                self._fail(DownReason.PROTOCOL, text)
+                return False
+        return True
+
+    def _pair_of(self, ready: ReadyTrack) -> UdpPair | None:
+        if ready.group is not None:
+            return self._groups[ready.group]
+        return self._pairs[ready.client_ports] if ready.client_ports else None
 
     def _write(self, data: bytes) -> None:
         """What a camera does not read waits in the transport; beyond its 64 KiB it is dropped, reports first of all."""
@@ -437,6 +462,8 @@ class CameraConnection(Protocol):
             report = self._reception.report(index, now)
             if ready.channels:
                 self._write(_INTERLEAVED.pack(0x24, ready.channels[1], len(report)) + report)
+            elif ready.group is not None:
+                self._groups[ready.group].send_rtcp(report, ready.group.host, ready.group.ports[1])
             elif ready.client_ports and ready.server_ports:
                 peer = self.transport.getPeer().host
                 self._pairs[ready.client_ports].send_rtcp(report, peer, ready.server_ports[1])
@@ -454,7 +481,7 @@ class CameraConnection(Protocol):
         self._closing = True
         self._outcome = outcome
         if isinstance(outcome, Failed) and outcome.reason is DownReason.NO_VIDEO and self._reception is not None:
-            over_udp = any(ready.client_ports for ready in self._tracks)
+            over_udp = any(ready.datagrams for ready in self._tracks)
             self.udp_was_silent = over_udp and self._reception.media_at is None
         self._ways = [_ignore] * 256
         self._runs = {}
@@ -474,9 +501,10 @@ class CameraConnection(Protocol):
             if timer is not None:
                 timer.cancel()
         self._timer = self._gap_timer = self._report_timer = self._body_timer = self._abort_timer = None
-        for pair in self._pairs.values():
+        for pair in (*self._pairs.values(), *self._groups.values()):
             pair.close()
         self._pairs.clear()
+        self._groups.clear()
         if self._reception is not None:
             self._reception.end()
             self._reception = None

@@ -32,7 +32,7 @@ class StreamSettings:
     """Which stream to pull, and how.
 
     url:       with credentials, so it never shows
-    transport: `tcp` or `udp`: what to ask the camera for first; `http`: through a tunnel
+    transport: `tcp`, `udp` or `multicast`: what to ask the camera for first; `http`: through a tunnel
     driver:    a name in DRIVERS
     """
 

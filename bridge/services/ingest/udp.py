@@ -82,14 +82,16 @@ def senders_of(check: SourceCheck, peer: str, ready: ReadyTrack, source_port: So
 
 
 class UdpPair:
-    """An RTP socket on an even port and an RTCP socket on the next one, bound to our address `host`.
+    """An RTP socket and an RTCP socket, not blocking."""
 
-    Raises OSError when none of 40 tries finds two neighbours free.
-    """
-
-    def __init__(self, host: str) -> None:
-        self._rtp, self._rtcp = open_neighbours(host)
+    def __init__(self, rtp: socket.socket, rtcp: socket.socket) -> None:
+        self._rtp, self._rtcp = rtp, rtcp
         self._readers: list[UdpReader] = []
+
+    @classmethod
+    def open(cls, host: str) -> "UdpPair":
+        """On an even port and the next one of our address `host`. Raises OSError when no two neighbours are free."""
+        return cls(*open_neighbours(host))
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -240,7 +242,7 @@ def note_small_buffer(pair: UdpPair, log: FilteringBoundLogger) -> None:
 
 
 def open_neighbours(host: str) -> tuple[socket.socket, socket.socket]:
-    """(RTP socket on an even port, RTCP socket on the next one), not blocking. Raises OSError."""
+    """(RTP socket on an even port, RTCP socket on the next one), not blocking. Raises OSError after 40 tries."""
     for _ in range(_TRIES):
         first = _bound(host, 0)
         port = first.getsockname()[1]

@@ -130,7 +130,7 @@ def test_stop_between_two_tries():
     ("settings", "named"),
     [
         ({"driver": "vlc"}, "vlc"),
-        ({"transport": "multicast"}, "multicast"),
+        ({"transport": "carrier pigeon"}, "carrier pigeon"),
         ({"url": "http://admin:hunter22@cam.example/"}, "gate/main"),
         ({"url": "rtsp://admin:a%0Ahunter22@cam.example/"}, "control character"),
     ],

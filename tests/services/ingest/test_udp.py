@@ -14,7 +14,7 @@ from tests.services.ingest.ingest_setting import ReactorClock
 
 @pytest.fixture
 def pair():
-    pair = udp.UdpPair("127.0.0.1")
+    pair = udp.UdpPair.open("127.0.0.1")
     yield pair
     pair.close()
 
@@ -166,5 +166,5 @@ def test_no_free_neighbours(monkeypatch):
 
     monkeypatch.setattr(udp, "_bound", bound)
     with pytest.raises(OSError, match=r"127\.0\.0\.1"):
-        udp.UdpPair("127.0.0.1")
+        udp.UdpPair.open("127.0.0.1")
     assert all(opened.fileno() == -1 for opened in taken)
