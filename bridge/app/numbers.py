@@ -124,6 +124,7 @@ def of_rtsp(server: RtspServer) -> Source:
             ("rtsp_sessions_timed_out", "Sessions that ended by silence", statistics.sessions_timed_out),
             ("rtsp_plays", "PLAY requests that began a playback", statistics.plays),
             ("rtsp_login_failures", "Wrong log-ins", statistics.login_failures),
+            ("rtsp_lost_sends", "Sends by UDP and multicast that the kernel had no room for", statistics.lost_sends),
             ("rtsp_protocol_errors", "Connections closed for what they sent", statistics.protocol_errors),
         ):
             yield Sample(name, text, value, kind=Kind.COUNTER)

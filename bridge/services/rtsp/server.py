@@ -68,6 +68,7 @@ class RtspStatistics:
     replays:           sessions of recordings, whether they play or not
     multicast_viewers: viewers that media go to by multicast
     multicast_tracks:  tracks that go to a group
+    lost_sends:        by UDP and multicast, refused by the kernel: each a run of packets to one address
     """
 
     connections: int = 0
@@ -83,6 +84,7 @@ class RtspStatistics:
     plays: int = 0
     login_failures: int = 0
     protocol_errors: int = 0
+    lost_sends: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ class RtspServer(Factory):
         counts.viewers = len(started)
         counts.multicast_viewers = sum(by_multicast(session) for session in started)
         counts.multicast_tracks = self.live.multicast_tracks
+        counts.lost_sends = sum(sender.lost_sends for sender in (self._udp, self._ways_out) if sender is not None)
         return counts
 
     # Start and end

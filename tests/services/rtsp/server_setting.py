@@ -45,6 +45,7 @@ class FakeUdp:
     def __init__(self):
         self.pair = FakePorts()
         self.closed = False
+        self.lost_sends = 0
 
     def ports_for(self, local_host, peer_host):
         return self.pair if "." in peer_host else None
@@ -59,6 +60,7 @@ class FakeWaysOut:
     def __init__(self):
         self.pairs = {}
         self.closed = False
+        self.lost_sends = 0
 
     def ports_for(self, local_host):
         return self.pairs.setdefault(local_host, FakePorts()) if local_host != "198.51.100.1" else None

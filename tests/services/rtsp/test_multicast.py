@@ -79,6 +79,19 @@ def test_three_sessions_cost_one_send_a_unit(door, feed):
     assert door.server.statistics.multicast_tracks == 0
 
 
+def test_what_the_kernel_refuses_is_counted(door):
+    door.udp.lost_sends, door.ways_out.lost_sends = 2, 3
+    assert door.server.statistics.lost_sends == 5
+
+
+def test_the_end(door, feed):
+    door.connect("ann").play(transport=MULTICAST)
+    feed.push(11)
+    door.server.close()
+    assert len(goodbyes(door)) == 1
+    assert door.ways_out.closed
+
+
 def test_clients_of_two_networks_are_two_sendings(door, feed):
     door.connect("ann").play(transport=MULTICAST)
     door.connect("ann", port=50001, local="203.0.113.1").play(transport=MULTICAST)
