@@ -24,12 +24,10 @@ class CameraGroup:
     """Where a camera sends a track to.
 
     ports: of RTP and RTCP
-    ttl:   what our reports to the group are sent with
     """
 
     host: str
     ports: tuple[int, int]
-    ttl: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def camera_group(granted: Transport, described: DescribedPlace) -> CameraGroup:
         raise _refused(f"the camera names the group {host[:60]!r}", "an IPv4 multicast address of a stream")
     if ports is None or ports[0] == ports[1] or not all(_FIRST_PORT <= port <= 65_535 for port in ports):
         raise _refused(f"the camera names the ports {ports}", f"two from {_FIRST_PORT} to 65535")
-    return CameraGroup(str(address), ports, min(max(granted.ttl or 1, 1), 255))
+    return CameraGroup(str(address), ports)
 
 
 def _connection_address(connection: str) -> str:

@@ -64,7 +64,7 @@ def test_the_whole_way_over_udp():
 def test_the_whole_way_by_multicast():
     talk = Talk(transport=Lower.MULTICAST).start()
     assert [request.headers.get("Transport") for request in talk.camera.requests[2:4]] == ["RTP/AVP;multicast"] * 2
-    groups = [CameraGroup("239.5.5.5", (6970, 6971), 2), CameraGroup("239.5.5.5", (6972, 6973), 2)]
+    groups = [CameraGroup("239.5.5.5", (6970, 6971)), CameraGroup("239.5.5.5", (6972, 6973))]
     assert [ready.group for ready in talk.event(Ready).tracks] == groups
     assert [(ready.channels, ready.client_ports) for ready in talk.event(Ready).tracks] == [(None, None)] * 2
     assert talk.client.phase is Phase.PLAYING

@@ -85,7 +85,7 @@ def test_the_whole_way(lower, seed):
     ready = next(event for event in joined.events if isinstance(event, Ready))
     assert len(ready.tracks) == 2
     assert ready.tracks[0].ssrc == 0x11
-    groups = [CameraGroup("239.192.0.1", (16384, 16385), 2), CameraGroup("239.192.0.1", (16386, 16387), 2)]
+    groups = [CameraGroup("239.192.0.1", (16384, 16385)), CameraGroup("239.192.0.1", (16386, 16387))]
     assert [track.group for track in ready.tracks] == (groups if lower is Lower.MULTICAST else [None, None])
     (session,) = joined.setting.sessions
     assert (session.user, session.state) == ("ann", State.PLAYING)

@@ -82,8 +82,8 @@ def gstreamer(service: Service) -> "subprocess.Popen[bytes]":
 def test_ffmpeg(bridge: Service, path: str) -> None:
     with ffmpeg(bridge, path) as container:
         assert len(container.streams.audio) == 1
-        frames = [frame for _, frame in zip(range(40), container.decode(video=0), strict=False)]
-        assert len(frames) == 40
+        frames = [frame for _, frame in zip(range(20), container.decode(video=0), strict=False)]
+        assert len(frames) == 20
         assert numbers(bridge)["onb_rtsp_multicast_tracks"] == 2
 
 

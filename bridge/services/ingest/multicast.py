@@ -1,4 +1,7 @@
-"""The sockets of a camera's multicast groups: joined on the network that the camera is on, and for the camera alone."""
+"""The sockets of a camera's multicast groups: joined on the network that the camera is on, and for the camera alone.
+
+We only listen there. Receivers may send reports to the group (RFC 3550 6), but then cameras could name whom we send to.
+"""
 
 import contextlib
 import ipaddress
@@ -37,10 +40,7 @@ def _joined(group: CameraGroup, port: int, interface: str, sources: Collection[s
         # Not what others on this host have joined; and bound to the group, so nothing that is sent to us alone.
         opened.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
         opened.bind((group.host, port))
-        way_out = socket.inet_aton(interface)
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, way_out)
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, group.ttl)
-        _join(opened, socket.inet_aton(group.host), way_out, _ipv4(sources or ()))
+        _join(opened, socket.inet_aton(group.host), socket.inet_aton(interface), _ipv4(sources or ()))
     except OSError:
         opened.close()
         raise

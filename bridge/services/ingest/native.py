@@ -462,8 +462,6 @@ class CameraConnection(Protocol):
             report = self._reception.report(index, now)
             if ready.channels:
                 self._write(_INTERLEAVED.pack(0x24, ready.channels[1], len(report)) + report)
-            elif ready.group is not None:
-                self._groups[ready.group].send_rtcp(report, ready.group.host, ready.group.ports[1])
             elif ready.client_ports and ready.server_ports:
                 peer = self.transport.getPeer().host
                 self._pairs[ready.client_ports].send_rtcp(report, peer, ready.server_ports[1])

@@ -229,6 +229,28 @@ def test_marks_and_the_way_out():
         ports.close()
 
 
+def test_every_member_gets_every_packet_of_one_send():
+    """With segmentation offload: the kernel takes it for groups too."""
+    ports = MulticastPorts("127.0.0.1", Marks())
+    members = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
+    try:
+        for member in members:
+            member.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            member.bind(("239.192.78.1", members[0].getsockname()[1]))
+            here = socket.inet_aton("127.0.0.1")
+            member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.192.78.1") + here)
+            member.settimeout(5)
+        packets = [bytes((number,)) * 1400 for number in range(30)] + [b"end"]
+        ports.send([(1400, b"".join(packets))], [members[0].getsockname()])
+        for member in members:
+            assert [member.recv(2000) for _ in packets] == packets
+        assert ports.lost_sends == 0
+    finally:
+        ports.close()
+        for member in members:
+            member.close()
+
+
 def test_one_pair_for_each_address_and_a_bound(monkeypatch):
     reactor = Reactor()
     ways_out = WaysOut(reactor, Marks())
