@@ -1,6 +1,7 @@
 """Conversations without sockets: values in, values out, `now` and random bytes as arguments.
 
-rtsp_client, rtsp_offer      our side of a conversation with a camera
+rtsp_client, rtsp_offer, rtsp_group
+                             our side of a conversation with a camera
 rtsp_server, rtsp_session, rtsp_transport, rtsp_presentation, rtsp_login, rtsp_refused,
 rtsp_replay
                              our side of a conversation with a viewer

@@ -14,6 +14,7 @@ rtp_stream    one per hub: RTP shared by all viewers; `play` -> `Playback`
   fanout        one send per access unit and viewer
   outbox        what waits on one connection, and what a slow viewer loses
   rtp_reports   sender reports and BYE
+  multicast     playbacks that go to groups, each shared by all who have joined it
 replay_sender one per session that plays a recording: what is sent when
   replay_line   when recorded units are shown
   replay_track  numbering, packets with the replay extension, RTP times

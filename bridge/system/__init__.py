@@ -12,5 +12,5 @@ catalogue.py       cameras and streams as they are now         control.py       
 audit.py           the audit call                              audit_log.py     its rows in config.db
 events.py          what happened, kept in index.db           evidence.py      footage that no rule deletes
 data_lock.py       one service on a data folder               evidence_copies.py  … copied beside the footage
-logs.py            one line an event, without secrets
+logs.py            one line an event, without secrets          multicast_groups.py  which group a stream has
 """

@@ -4,6 +4,7 @@ source          `CameraSource`: one stream, pulled for ever; reconnects, states,
 driver          what a source asks of a driver, and what it hands to one
 native          the driver in production: our own RTSP client over TCP, RTP interleaved or over UDP
 udp             pairs of UDP ports: opened, read in batches, checked for their sender
+multicast       the same for groups, which are joined
 aiortsp_driver  a second, independently written client, selectable per stream; the only asyncio file
 reception       RTP and RTCP of one connection on their way into the hub; shared by the drivers
 failures        Twisted's and the system's errors in words for people
