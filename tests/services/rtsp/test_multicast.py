@@ -10,6 +10,7 @@ from bridge.system.access import Action, Grant, Principal, Role
 from bridge.wire import rtcp
 from bridge.wire.rtsp.headers import parse_transports
 from bridge.wire.sdp import SessionDescription
+from tests.services.rtsp.recorded_setting import Recorded
 from tests.services.rtsp.server_setting import VIDEO, Door, Feed
 
 MULTICAST = "RTP/AVP;multicast"
@@ -192,6 +193,12 @@ def test_an_address_that_multicast_cannot_leave_from(door, feed):
     client = door.connect("ann", local="198.51.100.1")
     assert client.setup("/live/door/trackID=0", MULTICAST).status == 503
     assert door.server.statistics.sessions == 0
+
+
+def test_recordings_are_not_sent_so():
+    client = Recorded(multicast=True).door.connect("ann")
+    assert client.setup("/recordings/rec-door.main/trackID=0", MULTICAST).status == 461
+    assert client.setup("/recordings/rec-door.main/trackID=0", f"{MULTICAST},RTP/AVP/TCP;unicast").status == 200
 
 
 def test_off_by_default():
