@@ -59,6 +59,10 @@ def joined(bridge: Service) -> Iterator[str]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as member:
         request = socket.inet_aton(group) + socket.inet_aton(HERE)
         member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+        try:
+            member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + bytes(4))
+        except OSError as error:
+            pytest.skip(f"FFmpeg cannot join where no route goes: {error}")
         yield group
 
 
