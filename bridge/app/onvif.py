@@ -1,7 +1,7 @@
 """Builds the ONVIF side: SOAP services, snapshots and WS-Discovery, over the catalogue."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -13,9 +13,10 @@ from bridge.dialogue.digest import DigestAuthenticator
 from bridge.dialogue.discovery import DiscoverableDevice
 from bridge.dialogue.wsse import TokenChecker
 from bridge.services.discovery.responder import DiscoveryResponder
-from bridge.services.onvif.addresses import PublicAddress
+from bridge.services.onvif.addresses import PublicAddress, bracketed
 from bridge.services.onvif.admission import HttpLimits
-from bridge.services.onvif.device import Identity, Ports
+from bridge.services.onvif.device import Ports
+from bridge.services.onvif.faces import Face, Faces, Identity, Place
 from bridge.services.onvif.host import Host, HostFacts
 from bridge.services.onvif.login import Login
 from bridge.services.onvif.policy import read_policies
@@ -31,13 +32,16 @@ from bridge.services.onvif.snapshot import PREFIX, SnapshotPage
 from bridge.services.onvif.warming import Warming
 from bridge.system.access import Gatekeeper
 from bridge.system.catalogue import Catalogue
-from bridge.system.config import Config
+from bridge.system.config import CameraConfig, Config
 from bridge.system.lockout import Lockout
 from bridge.wire.scopes import device_scopes
 from bridge.wire.soap.schema import Schemas
 
 PRODUCT = "Open Network Bridge"
 HARDWARE = "Software"
+
+PER_ADDRESS, PER_DEVICE = 128, 4
+"""Connections of one client: a recorder that has a hundred virtual devices keeps a few to each of them."""
 
 
 class OnvifDoor:
@@ -47,13 +51,19 @@ class OnvifDoor:
         self,
         server: OnvifServer,
         service: OnvifService,
+        faces: Faces,
         ports: Ports,
         warming: Warming,
         search: Search,
         discovery: DiscoveryResponder | None,
+        clock: Clock,
     ) -> None:
-        self._server, self._service, self._ports = server, service, ports
+        self._server, self._service, self._faces, self._ports = server, service, faces, ports
         self._warming, self._search, self._discovery = warming, search, discovery
+        self._instance_id = clock.utc_ns() // NS_PER_S
+        self._shown: dict[Place, tuple[Face, DiscoverableDevice]] = {}
+        if discovery is not None and ports.http:
+            discovery.add(self._discoverable(faces.own))
 
     @property
     def server(self) -> OnvifServer:
@@ -81,6 +91,41 @@ class OnvifDoor:
         self._service.public = _public(config)
         self._ports.http, self._ports.rtsp = config.ports.onvif, config.ports.rtsp
         self._service.forget_answers()
+
+    def show(self, cameras: Iterable[CameraConfig]) -> None:
+        """From now on these cameras are virtual devices; who is connected to one that goes or changes is hung up on."""
+        wanted = {
+            (bracketed(camera.device_address or ""), camera.device_port): self._face(camera) for camera in cameras
+        }
+        gone = {place: device for place, (face, device) in self._shown.items() if wanted.get(place) != face}
+        self._faces.replace(wanted)
+        self._service.forget_answers()
+        for place, device in gone.items():
+            del self._shown[place]
+            self._server.hang_up(place)
+            if self._discovery is not None:
+                self._discovery.remove(device)
+        for place, face in wanted.items():
+            if place not in self._shown:
+                device = self._discoverable(face)
+                self._shown[place] = face, device
+                if self._discovery is not None:
+                    self._discovery.add(device)
+
+    def _face(self, camera: CameraConfig) -> Face:
+        identity = self._faces.own.identity.of_camera(camera.id)
+        scopes = device_scopes(camera.name, identity.hardware, mac=_plain(identity.mac), serial=identity.serial)
+        return Face(identity, scopes, camera.id, camera.device_address or "", camera.device_port)
+
+    def _discoverable(self, face: Face) -> DiscoverableDevice:
+        def xaddr(local: str) -> str:
+            public = face.public(self._service.public)
+            host = public.host or face.address or local
+            port = face.port or public.onvif_port or self._ports.http
+            return f"http://{bracketed(host)}:{port}{SERVICES['device'].path}"
+
+        endpoint = face.identity.endpoint
+        return DiscoverableDevice(endpoint, face.scopes, self._instance_id, secrets.token_bytes, xaddr)
 
     def rights_changed(self) -> None:
         """What was made under the old ones is not handed out any more."""
@@ -117,11 +162,13 @@ def build_onvif(
     tokens = TokenChecker() if config.security.usernametoken else None
     login = Login(digest, tokens, store.users, lockout, store.audit, clock, secrets.token_bytes)
     schemas = Schemas(loader("official"), loader("prepared"))
+    faces = Faces(Face(identity, scopes))
     service = OnvifService(
         schemas,
         read_policies((schema_folder() / "operations.json").read_bytes()),
         login,
         _public(config),
+        faces,
         store.audit,
         clock,
         secrets.token_bytes,
@@ -135,9 +182,7 @@ def build_onvif(
         profiles,
         slices,
         past,
-        identity,
         ports,
-        scopes,
         host=host.facts,
         users=lambda: [user.principal for user in store.users.list()],
         render=schemas.render,
@@ -149,21 +194,17 @@ def build_onvif(
         body_bytes=config.limits.http_body_bytes,
         request_s=config.limits.request_timeout_ns // NS_PER_S,
         connections=config.limits.http_connections,
+        connections_per_address=PER_ADDRESS + PER_DEVICE * sum(1 for camera in config.cameras if camera.device_port),
     )
     server = OnvifServer(reactor, service, login, clock, limits)
     server.add_resource(PREFIX, SnapshotPage(catalogue, gatekeeper, still).answer)
-    device = DiscoverableDevice(identity.endpoint, scopes, clock.utc_ns() // NS_PER_S, secrets.token_bytes)
-
-    def xaddr(address: str) -> str:
-        public = service.public
-        return f"http://{public.host or address}:{public.onvif_port or ports.http}{SERVICES['device'].path}"
-
     discovery = None
     if config.discovery.enabled and config.ports.onvif:
-        addresses = _addresses(config.bind_of("discovery"), facts)
-        discovery = DiscoveryResponder(reactor, clock, device, addresses, xaddr, secrets.randbelow)
+        discovery = DiscoveryResponder(
+            reactor, clock, _addresses(config.bind_of("discovery"), facts), secrets.randbelow
+        )
     warming = Warming(reactor, clock, profiles, served.keepers)
-    return OnvifDoor(server, service, ports, warming, served.search, discovery)
+    return OnvifDoor(server, service, faces, ports, warming, served.search, discovery, clock)
 
 
 def _public(config: Config) -> PublicAddress:
@@ -190,4 +231,9 @@ def _addresses(bound: tuple[str, ...], facts: HostFacts) -> tuple[str, ...]:
 
 def _mac(facts: HostFacts) -> str:
     """The hardware address that clients take for the device's identity: the last interface's."""
-    return facts.interfaces[-1].mac.replace(":", "").upper() if facts.interfaces else ""
+    return _plain(facts.interfaces[-1].mac) if facts.interfaces else ""
+
+
+def _plain(mac: str) -> str:
+    """As it stands in a scope."""
+    return mac.replace(":", "").upper()

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThreadPool
 
 from bridge.app import numbers
+from bridge.app.devices import VirtualDevices
 from bridge.app.doors import Door, DoorError, OpenDoor, open_door
 from bridge.app.fleet import CameraSettings, Fleet
 from bridge.app.onvif import OnvifDoor, build_onvif
@@ -86,6 +87,7 @@ class Service:
             self._still,
             self._in_thread,
         )
+        self._devices = VirtualDevices(reactor, self._onvif)
         self._tunnels = TunnelDoor(self._rtsp)
         self._websockets = WebSocketDoor(self._rtsp)
         self._onvif.server.add_door(self._tunnels)
@@ -106,6 +108,7 @@ class Service:
         self._rtsp.start()
         self._control.listen()
         self._apply_cameras(cameras)
+        self._devices.open(self._config, cameras.cameras)
         self._onvif.start()
         # What is there now stays for good, the compiled schemas above all: half a million objects that every full
         # collection would look at again, holding the reactor for a tenth of a second.
@@ -121,6 +124,7 @@ class Service:
         await self._onvif.stop()
         for door in self._doors.values():
             await door.close()
+        await self._devices.close()
         self._tunnels.close()
         await self._rtsp.close()
         # Before the cameras go: what they sent last is recorded.
@@ -171,6 +175,7 @@ class Service:
         if later := [key for key in (*changes.needs_restart, *changes.settings) if key not in LIVE_KEYS]:
             self._log.warning("these keys take effect at the next start", keys=later)
         self._apply_cameras(cameras)
+        await self._devices.apply(config, cameras.cameras)
         self._rights_changed()
         self._log.info("configuration reloaded", cameras=len(cameras.cameras), users=len(self._store.users.list()))
 
@@ -208,7 +213,9 @@ class Service:
         return {}
 
     async def _reread_cameras(self) -> None:
-        self._apply_cameras(await self._in_thread(lambda: self._store.all_cameras(self._config)))
+        cameras = await self._in_thread(lambda: self._store.all_cameras(self._config))
+        self._apply_cameras(cameras)
+        await self._devices.apply(self._config, cameras.cameras)
 
     async def _reloaded(self) -> dict[str, object]:
         await self.reload()

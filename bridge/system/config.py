@@ -384,7 +384,10 @@ def default_stream_name(index: int) -> str:
 
 
 class CameraConfig(Table):
-    """[[camera]]. retention_ns and retention_bytes None: kept while the storage has room. push 0: not a push camera."""
+    """[[camera]]. retention_ns and retention_bytes None: kept while the storage has room. push 0: not a push camera.
+
+    device_port 0: it is no virtual device; device_address None: one on the addresses of the ONVIF door.
+    """
 
     id: CameraId
     name: Label
@@ -399,6 +402,8 @@ class CameraConfig(Table):
     driver: Literal["native", "aiortsp"] = "native"
     push: Port = 0
     owner: UserName | None = None
+    device_port: Port = 0
+    device_address: Address | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -460,6 +465,10 @@ class Config(Table):
         """The addresses that `door` (one of DOORS, `push` or `discovery`) listens on."""
         narrowed: tuple[str, ...] | None = getattr(self.bind_door, door)
         return self.bind if narrowed is None else narrowed
+
+    def device_addresses(self, camera: CameraConfig) -> tuple[str, ...]:
+        """The addresses that the camera's virtual device listens on."""
+        return (camera.device_address,) if camera.device_address else self.bind_of("onvif")
 
     def port_of(self, door: str) -> int:
         """The port of one of DOORS; 0 means off."""

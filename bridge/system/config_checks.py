@@ -84,6 +84,7 @@ def _ports(tables: Mapping[str, object]) -> Iterator[Broken]:
     try:
         push = parse_port_range(_text(ports, "push"))
     except ExpectedError:
+        yield from _devices(tables, taken, None)
         return
     addresses = _addresses(narrowed.get("push", tables.get("bind")))
     for port, doors in sorted(taken.items()) if push else ():
@@ -92,6 +93,7 @@ def _ports(tables: Mapping[str, object]) -> Iterator[Broken]:
                 if _overlap(addresses, others):
                     yield Broken(("ports", "push"), f"a range without the ports of other doors; ports.{door} is {port}")
     yield from _push_cameras(tables, push)
+    yield from _devices(tables, taken, push)
 
 
 def _push_cameras(tables: Mapping[str, object], push: tuple[int, int] | None) -> Iterator[Broken]:
@@ -105,6 +107,35 @@ def _push_cameras(tables: Mapping[str, object], push: tuple[int, int] | None) ->
         if port in first:
             yield Broken(("camera", index, "push"), f"a port of its own; camera[{first[port]}] has it too")
         first.setdefault(port, index)
+
+
+def _devices(
+    tables: Mapping[str, object], taken: dict[int, list[tuple[str, set[str]]]], push: tuple[int, int] | None
+) -> Iterator[Broken]:
+    """A virtual device's port that a door, push or another device has; an address without a port.
+
+    taken: the doors by port, with their addresses
+    """
+    devices: dict[int, list[tuple[int, set[str]]]] = {}
+    narrowed = _table(tables, "bind_door")
+    usual = _addresses(narrowed.get("onvif", tables.get("bind")))
+    for index, camera in _tables(tables, "camera"):
+        port, address = _port(camera, "device_port"), _text(camera, "device_address")
+        path: KeyPath = ("camera", index, "device_port")
+        if port == 0:
+            if address:
+                yield Broken(("camera", index, "device_address"), "device_port beside it")
+            continue
+        addresses = {address} if address else usual
+        door = next((name for name, others in taken.get(port, []) if _overlap(addresses, others)), None)
+        other = next((place for place, others in devices.get(port, []) if _overlap(addresses, others)), None)
+        if door is not None:
+            yield Broken(path, f"a port that no door has; ports.{door} is {port} too")
+        elif push is not None and push[0] <= port <= push[1]:
+            yield Broken(path, f"a port outside of ports.push, {push[0]}-{push[1]}")
+        elif other is not None:
+            yield Broken(path, f"a port of its own; camera[{other}] has it too")
+        devices.setdefault(port, []).append((index, addresses))
 
 
 def _addresses(value: object) -> set[str]:
@@ -214,6 +245,13 @@ def warnings(config: Config) -> list[str]:
             lines.append(f"camera[{index}] ({camera.id}) is a push camera; video push comes with a later version")
         if camera.record == "motion":
             lines.append(f"camera[{index}] ({camera.id}) is to record on motion, which comes with a later version")
+    rtsp = set(config.bind_of("rtsp"))
+    lines.extend(
+        f"camera[{index}] ({camera.id}): RTSP does not listen on its device_address {camera.device_address},"
+        " where recorders will look for its video; see bind and [bind_door]"
+        for index, camera in enumerate(config.cameras)
+        if camera.device_address and not _overlap({camera.device_address}, rtsp)
+    )
     lines.extend(
         f"user[{index}] ({user.name}) is for the web client alone, which comes with a later version"
         for index, user in enumerate(config.users)

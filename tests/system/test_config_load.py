@@ -32,7 +32,7 @@ KNOWN = (
     " security, user"
 )
 CAMERA_KEYS = (
-    "driver, id, name, owner, post_roll, pre_roll, push, record, retention, retention_bytes, schedule, storage, stream,"
+    "device_address, device_port, driver, id, name, owner, post_roll, pre_roll, push, record, retention, retention_bytes, schedule, storage, stream,"
     " url"
 )
 DATABASE = '"", which is SQLite in data, or an address such as postgresql://user:password@host/name'

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bridge.base.time import UtcNs
+from bridge.services.onvif.faces import Face
 from bridge.services.onvif.schemas import SERVICES
 from bridge.system.access import Principal
 
@@ -29,13 +30,15 @@ Answer = Mapping[str, Any]
 class Call:
     """Who calls, from where, and under which address he knows us.
 
-    principal:     who logged in; None for operations of the class PRE_AUTH, which never look at credentials
+    principal:     who logged in, as far as the device reaches that he sees; None for operations of the class PRE_AUTH,
+                   which never look at credentials
     host:          the host the client called us by, or the configured public one; IPv6 in brackets
     scheme, port:  of our HTTP door as the client knows it
     rtsp_port:     of our RTSP door as the client knows it
     peer:          address and port of the other side, for logs and audit
     local_address: the address of ours that the connection came in on, without port or brackets
     utc_ns:        when the request was read
+    face:          the device that he sees
     """
 
     principal: Principal | None
@@ -46,6 +49,7 @@ class Call:
     peer: str
     local_address: str
     utc_ns: UtcNs
+    face: Face
 
     def base_url(self, service: str) -> str:
         """XAddr of a service of ours: `http://host:580/onvif/media_service` for "media"."""

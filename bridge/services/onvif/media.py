@@ -82,7 +82,7 @@ class Media:
             "EXICompression": False,
         }
 
-    def summary(self) -> Answer:
+    def summary(self, _call: Call) -> Answer:
         """What `tt:MediaCapabilities` of the older tds GetCapabilities holds beside the XAddr."""
         return {"StreamingCapabilities": {"RTPMulticast": False, "RTP_TCP": False, "RTP_RTSP_TCP": True}}
 

@@ -15,7 +15,8 @@ from bridge.base.time import ManualClock
 from bridge.media.hub import Hub
 from bridge.services.onvif.addresses import PublicAddress
 from bridge.services.onvif.call import Call
-from bridge.services.onvif.device import Identity, Ports
+from bridge.services.onvif.device import Ports
+from bridge.services.onvif.faces import Face, Faces, Identity
 from bridge.services.onvif.host import HostFacts, Interface
 from bridge.services.onvif.policy import read_policies
 from bridge.services.onvif.profiles import Profiles
@@ -89,6 +90,8 @@ FACTS = HostFacts(
 IDENTITY = Identity(
     "The maker", "Open Network Bridge", "0.1.0", "SN-1", "onb", "urn:uuid:6f9c6a0e-31a6-4e0b-9c7c-0f4a6b1d2e3f"
 )
+
+FACE = Face(IDENTITY, device_scopes("Bridge", "onb"))
 
 
 def stream(camera_id, name, *tracks, **measured):
@@ -202,9 +205,10 @@ class Bridge:
         slices = Slices(self.clock, self.turns.later)
         gatekeeper = SlowGatekeeper(self.clock) if slow_gatekeeper else Gatekeeper()
         self.profiles = Profiles(self.catalogue, gatekeeper, slices)
+        self.faces = Faces(FACE)
         policies = read_policies((schema_folder() / "operations.json").read_bytes())
         self.service = OnvifService(
-            schemas(), policies, AnybodyIn(), PublicAddress(554), lambda *_: None, self.clock, bytes
+            schemas(), policies, AnybodyIn(), PublicAddress(554), self.faces, lambda *_: None, self.clock, bytes
         )
 
         def render(*arguments):
@@ -218,9 +222,7 @@ class Bridge:
             self.profiles,
             slices,
             Past(recorded, state_of, retention_of, self.clock, self.timers.later, Numbers()),
-            IDENTITY,
             Ports(580, 0, 554),
-            device_scopes("Bridge", "onb"),
             host=lambda _now: FACTS,
             users=lambda: USERS,
             render=render,
@@ -228,7 +230,7 @@ class Bridge:
         for name in SERVED:
             self.service.register(name, self.served.handlers[name])
 
-    def answering(self, service, operation, arguments="", *, user=ADMIN, host="192.0.2.5:580", namespace=""):
+    def answering(self, service, operation, arguments="", *, user=ADMIN, host="192.0.2.5:580", namespace="", port=580):
         """The service at work on a request whose arguments stand as XML; prefixes: the default one, and `tt`."""
         namespace = namespace or SERVICES[service].namespace
         body = (
@@ -237,7 +239,7 @@ class Bridge:
             "</s:Body></s:Envelope>"
         )
         path = SERVICES[service].path
-        post = Post(path, body.encode(), (user.name,), host, "http", ("198.51.100.7", 4711), ("192.0.2.5", 580))
+        post = Post(path, body.encode(), (user.name,), host, "http", ("198.51.100.7", 4711), ("192.0.2.5", port))
         return self.service.answer(post)
 
     def post(self, service, operation, arguments="", **more):
@@ -274,8 +276,8 @@ def run(coroutine, turns=None):
     return found[0]
 
 
-def call(principal=ADMIN, *, host="192.0.2.5", local="192.0.2.5"):
-    return Call(principal, host, "http", 580, 554, "198.51.100.7:4711", local, ManualClock().utc_ns())
+def call(principal=ADMIN, *, host="192.0.2.5", local="192.0.2.5", face=FACE):
+    return Call(principal, host, "http", 580, 554, "198.51.100.7:4711", local, ManualClock().utc_ns(), face)
 
 
 def texts(element, name):

@@ -2,8 +2,10 @@ from typing import Any
 
 from bridge.base.time import UtcNs
 from bridge.services.onvif.call import Call, handlers_of, is_static, static_answer
+from bridge.services.onvif.faces import Face
+from tests.services.onvif.door import IDENTITY
 
-CALL = Call(None, "[2001:db8::1]", "http", 580, 554, "192.0.2.1:4", "192.0.2.9", UtcNs(0))
+CALL = Call(None, "[2001:db8::1]", "http", 580, 554, "192.0.2.1:4", "192.0.2.9", UtcNs(0), Face(IDENTITY, ()))
 
 
 def test_addresses() -> None:
