@@ -8,7 +8,7 @@ from typing import Any
 from bridge import __version__
 from bridge.app.recording import Recording
 from bridge.app.store import Store
-from bridge.base.time import NS_PER_S, Clock
+from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.digest import DigestAuthenticator
 from bridge.dialogue.discovery import DiscoverableDevice
 from bridge.dialogue.wsse import TokenChecker
@@ -18,6 +18,7 @@ from bridge.services.onvif.admission import HttpLimits
 from bridge.services.onvif.device import Ports
 from bridge.services.onvif.faces import Face, Faces, Identity, Place
 from bridge.services.onvif.host import Host, HostFacts
+from bridge.services.onvif.ignored import handlers_for, ignoring
 from bridge.services.onvif.login import Login
 from bridge.services.onvif.policy import read_policies
 from bridge.services.onvif.profiles import Profiles
@@ -34,6 +35,7 @@ from bridge.system.access import Gatekeeper
 from bridge.system.catalogue import Catalogue
 from bridge.system.config import CameraConfig, Config
 from bridge.system.lockout import Lockout
+from bridge.system.presets import settings_of
 from bridge.wire.scopes import device_scopes
 from bridge.wire.soap.schema import Schemas
 
@@ -153,6 +155,7 @@ def build_onvif(
     recording: Recording,
     still: Callable[[str], Awaitable[bytes | None]],
     in_pool: InPool,
+    proven: Callable[[str, str, MonotonicNs], object],
 ) -> OnvifDoor:
     """Compiles the schemas (about half a second) and wires the services."""
     host = Host()
@@ -160,12 +163,14 @@ def build_onvif(
     identity = Identity(PRODUCT, PRODUCT, __version__, store.identity.serial, HARDWARE, store.identity.device_uuid.urn)
     scopes = device_scopes(PRODUCT, HARDWARE, mac=_mac(facts), serial=store.identity.serial)
     tokens = TokenChecker() if config.security.usernametoken else None
-    login = Login(digest, tokens, store.users, lockout, store.audit, clock, secrets.token_bytes)
+    login = Login(digest, tokens, store.users, lockout, store.audit, clock, secrets.token_bytes, proven)
     schemas = Schemas(loader("official"), loader("prepared"))
     faces = Faces(Face(identity, scopes))
+    policies = read_policies((schema_folder() / "operations.json").read_bytes())
+    ignore = settings_of(config.clients).ignore_configuring
     service = OnvifService(
         schemas,
-        read_policies((schema_folder() / "operations.json").read_bytes()),
+        ignoring(policies) if ignore else policies,
         login,
         _public(config),
         faces,
@@ -189,7 +194,7 @@ def build_onvif(
         usernametoken=config.security.usernametoken,
     )
     for name in SERVED:
-        service.register(name, served.handlers[name])
+        service.register(name, {**served.handlers[name], **(handlers_for(name) if ignore else {})})
     limits = HttpLimits(
         body_bytes=config.limits.http_body_bytes,
         request_s=config.limits.request_timeout_ns // NS_PER_S,

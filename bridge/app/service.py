@@ -41,7 +41,9 @@ from bridge.system.config_diff import diff
 from bridge.system.config_load import load
 from bridge.system.control import describe_cameras
 from bridge.system.lockout import Lockout
+from bridge.system.presets import settings_of
 from bridge.system.stored_cameras import AllCameras
+from bridge.system.vouchers import Vouchers
 
 REALM = "Open Network Bridge"
 SERVED_DOORS = ("onvif", "rtsp", "http")
@@ -66,7 +68,9 @@ class Service:
         self._gatekeeper = Gatekeeper()
         limits = config.limits
         self._lockout = Lockout(limits.login_failures, limits.login_pause_ns)
-        self._digest = DigestAuthenticator(REALM, store.identity.nonce_key)
+        clients = settings_of(config.clients)
+        self._vouchers = Vouchers() if clients.rtsp_after_onvif else None
+        self._digest = DigestAuthenticator(REALM, store.identity.nonce_key, algorithms=clients.digest)
         self._fleet = Fleet(reactor, clock, self._catalogue, self._make_hub)
         self._recording = Recording(reactor, clock, store, self._catalogue)
         self._library = self._recording.library
@@ -86,6 +90,7 @@ class Service:
             self._recording,
             self._still,
             self._in_thread,
+            self._vouchers.prove if self._vouchers else lambda address, user, now: None,
         )
         self._devices = VirtualDevices(reactor, self._onvif)
         self._tunnels = TunnelDoor(self._rtsp)
@@ -256,7 +261,13 @@ class Service:
 
     def _build_rtsp(self, limits: Limits) -> RtspServer:
         users = self._store.users
-        accounts = Accounts(users.principal, users.secret_of, self._lockout)
+        accounts = Accounts(
+            users.principal,
+            users.secret_of,
+            self._lockout,
+            vouched=self._vouchers.user_at if self._vouchers else lambda address, now: None,
+            digest=settings_of(self._config.clients).digest,
+        )
         packet_bytes = self._config.rtsp.packet_bytes
         recorded = None
         if self._library is not None:

@@ -18,12 +18,14 @@ class Login:
     secret_of:    user -> password; None when there is no such user at this door
     random_bytes: fresh ones, so many
     locked_out:   (address, user) -> whether passwords of that user from there count as wrong now: too many were
+    vouched:      (address, now) -> the user whom a client without credentials is taken for; None: it must log in
     """
 
     authenticator: DigestAuthenticator
     secret_of: Callable[[str], str | None]
     random_bytes: Callable[[int], bytes]
     locked_out: Callable[[str, str], bool]
+    vouched: Callable[[str, MonotonicNs], str | None] = lambda address, now: None
 
     def challenges(self, now: MonotonicNs, *, stale: bool = False) -> list[tuple[str, str]]:
         """The headers of a 401."""
@@ -67,6 +69,10 @@ class Visitor:
                 return trusted, []
             if free:
                 return None, []
+            if (user := login.vouched(self._peer_host, now)) is not None:
+                new = user != self._proven
+                self._proven = user
+                return user, [LoggedIn(user)] if new else []
             raise RefusedError(401, *login.challenges(now))
         verdict = login.check(credentials, request.method, target, self._peer_host, now)
         if verdict.ok:

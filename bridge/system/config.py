@@ -312,6 +312,15 @@ class Security(Table):
     metrics: Literal["nobody", "loopback", "everybody"] = "loopback"
 
 
+class Clients(Table):
+    """[clients]: what clients contradict each other in. None: as the preset has it (bridge/system/presets.py)."""
+
+    preset: Literal["standard", "sha-256", "scrypted", "unifi-protect"] = "standard"
+    digest: Annotated[Several[Literal["md5", "sha-256"]], Field(min_length=1)] | None = None
+    rtsp_login: Literal["always", "after-onvif"] | None = None
+    configuring: Literal["refuse", "ignore"] | None = None
+
+
 class Events(Table):
     """[events]: networks beside the subscriber's own address that notifications may be sent to."""
 
@@ -444,6 +453,7 @@ class Config(Table):
     rtsp: Rtsp = Rtsp()
     multicast: Multicast = Multicast()
     security: Security = Security()
+    clients: Clients = Clients()
     events: Events = Events()
     limits: Limits = Limits()
     users: Several[UserConfig] = Field(default=(), alias="user")

@@ -28,7 +28,7 @@ def faults(text: str) -> list[str]:
 
 
 KNOWN = (
-    "bind, bind_door, camera, data, database, discovery, events, limits, multicast, ports, public, recording, rtsp,"
+    "bind, bind_door, camera, clients, data, database, discovery, events, limits, multicast, ports, public, recording, rtsp,"
     " security, user"
 )
 CAMERA_KEYS = (

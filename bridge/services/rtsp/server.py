@@ -33,6 +33,7 @@ from bridge.system.access import Gatekeeper, Principal
 from bridge.system.audit import Audit
 from bridge.system.catalogue import Catalogue
 from bridge.system.lockout import Lockout
+from bridge.wire.digest import Algorithm
 
 DOOR = "rtsp"
 REALM = "Open Network Bridge"
@@ -84,12 +85,16 @@ class Accounts:
     """Who may log in. principal_of, secret_of: by name; None: nobody, or not at this door.
 
     anonymous: when given, nobody is asked for a password and all act as this one (simulated cameras)
+    vouched:   (address, now) -> the user whom a client without credentials is taken for; None: it must log in
+    digest:    algorithms that are offered, in order
     """
 
     principal_of: Callable[[str], Principal | None]
     secret_of: Callable[[str], str | None]
     lockout: Lockout
     anonymous: Principal | None = None
+    vouched: Callable[[str, MonotonicNs], str | None] = lambda address, now: None
+    digest: Sequence[Algorithm] = (Algorithm.MD5,)
 
 
 class RtspServer(Factory):
@@ -151,7 +156,11 @@ class RtspServer(Factory):
         login = None
         if accounts.anonymous is None:
             login = Login(
-                DigestAuthenticator(REALM, random_bytes(32)), self._secret_of, random_bytes, self._is_locked_out
+                DigestAuthenticator(REALM, random_bytes(32), algorithms=accounts.digest),
+                self._secret_of,
+                random_bytes,
+                self._is_locked_out,
+                self._vouched,
             )
         self.side = ServerSide(
             sessions,
@@ -263,6 +272,10 @@ class RtspServer(Factory):
 
     def _secret_of(self, user: str) -> str | None:
         return self._accounts.secret_of(user) if self._principal_of(user) else None
+
+    def _vouched(self, address: str, now: MonotonicNs) -> str | None:
+        user = self._accounts.vouched(address, now)
+        return user if user is not None and self._principal_of(user) else None
 
     def _is_locked_out(self, address: str, user: str) -> bool:
         return self._accounts.lockout.locked(address, user, self.clock.monotonic_ns())

@@ -18,6 +18,7 @@ from bridge.services.onvif.call import Call
 from bridge.services.onvif.device import Ports
 from bridge.services.onvif.faces import Face, Faces, Identity
 from bridge.services.onvif.host import HostFacts, Interface
+from bridge.services.onvif.ignored import handlers_for, ignoring
 from bridge.services.onvif.policy import read_policies
 from bridge.services.onvif.profiles import Profiles
 from bridge.services.onvif.recorded import Recorded
@@ -194,10 +195,11 @@ class SlowGatekeeper(Gatekeeper):
 class Bridge:
     """The ONVIF door over a catalogue."""
 
-    def __init__(self, cameras=None, *, render_ns=0, slow_gatekeeper=False, library=True):
+    def __init__(self, cameras=None, *, render_ns=0, slow_gatekeeper=False, library=True, ignore=False):
         """render_ns: what it takes to render anything; time stands unless this or the gatekeeper moves it.
 
         library: one of another kind, or None for an index that cannot be used
+        ignore:  what would change a camera is answered as done
         """
         self.catalogue = Catalogue()
         self.catalogue.replace(fixture_cameras() if cameras is None else cameras)
@@ -206,9 +208,11 @@ class Bridge:
         gatekeeper = SlowGatekeeper(self.clock) if slow_gatekeeper else Gatekeeper()
         self.profiles = Profiles(self.catalogue, gatekeeper, slices)
         self.faces = Faces(FACE)
-        policies = read_policies((schema_folder() / "operations.json").read_bytes())
+        self.policies = read_policies((schema_folder() / "operations.json").read_bytes())
+        policies = ignoring(self.policies) if ignore else self.policies
+        self.audited = []
         self.service = OnvifService(
-            schemas(), policies, AnybodyIn(), PublicAddress(554), self.faces, lambda *_: None, self.clock, bytes
+            schemas(), policies, AnybodyIn(), PublicAddress(554), self.faces, self._note, self.clock, bytes
         )
 
         def render(*arguments):
@@ -228,7 +232,11 @@ class Bridge:
             render=render,
         )
         for name in SERVED:
-            self.service.register(name, self.served.handlers[name])
+            more = handlers_for(name) if ignore else {}
+            self.service.register(name, {**self.served.handlers[name], **more})
+
+    def _note(self, *row):
+        self.audited.append(row)
 
     def answering(self, service, operation, arguments="", *, user=ADMIN, host="192.0.2.5:580", namespace="", port=580):
         """The service at work on a request whose arguments stand as XML; prefixes: the default one, and `tt`."""
