@@ -66,6 +66,7 @@ def cameras_add(
     record: Annotated[str, typer.Option(help="always, motion or never.")] = "always",
     username: Annotated[str, typer.Option(help="Log-in at the camera, for addresses without one.")] = "",
     password_file: PasswordFile = "",
+    device_port: Annotated[int, typer.Option(help="A virtual ONVIF device of its own on this port.")] = 0,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Add a camera to the database by the RTSP addresses of its streams."""
@@ -85,6 +86,8 @@ def cameras_add(
         table: dict[str, object] = {"id": camera_id, "driver": driver, "record": record, "stream": streams}
         if name:
             table["name"] = name
+        if device_port:
+            table["device_port"] = device_port
         read_camera(table, environ={})
         with open_stored_cameras(loaded) as stored:
             stored.add(table, loaded.cameras, SystemClock().utc_ns())

@@ -66,3 +66,11 @@ def test_the_running_service_is_asked_and_told(folder, monkeypatch):
     onb("cameras", "add", "yard", "rtsp://h/")
     data = folder / "data"
     assert asked == [(data, "cameras"), (data, "cameras"), (data, "users-changed"), (data, "cameras-changed")]
+
+
+def test_a_camera_that_is_a_device_of_its_own(folder):
+    result = onb("cameras", "add", "yard", "rtsp://h/1", "--device-port", "70000")
+    assert result.exit_code == 2
+    assert "device_port: 70000: expected a port from 0 to 65535" in result.stderr
+    result = onb("cameras", "add", "yard", "rtsp://h/1", "--device-port", "5801")
+    assert (result.exit_code, result.output) == (0, "")
