@@ -147,8 +147,11 @@ def build_onvif(
         service.register(name, served.handlers[name])
     limits = HttpLimits(
         body_bytes=config.limits.http_body_bytes,
+        first_request_s=config.limits.first_request_timeout_ns // NS_PER_S,
         request_s=config.limits.request_timeout_ns // NS_PER_S,
+        idle_s=config.limits.idle_timeout_ns // NS_PER_S,
         connections=config.limits.http_connections,
+        connections_per_address=config.limits.http_connections_per_address,
     )
     server = OnvifServer(reactor, service, login, clock, limits)
     server.add_resource(PREFIX, SnapshotPage(catalogue, gatekeeper, still).answer)

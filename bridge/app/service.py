@@ -275,9 +275,13 @@ class Service:
             limits=RtspLimits(
                 connections=limits.rtsp_connections,
                 connections_per_address=limits.rtsp_connections_per_address,
+                sessions=limits.rtsp_sessions,
+                sessions_per_user=limits.rtsp_sessions_per_user,
                 replays=limits.rtsp_replays,
                 session_timeout_s=limits.rtsp_session_timeout_ns // NS_PER_S,
+                first_request_timeout_s=limits.first_request_timeout_ns // NS_PER_S,
                 request_timeout_s=limits.request_timeout_ns // NS_PER_S,
+                idle_timeout_s=limits.idle_timeout_ns // NS_PER_S,
                 packet_bytes=packet_bytes,
             ),
             recorded=recorded,

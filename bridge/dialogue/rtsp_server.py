@@ -58,6 +58,7 @@ class ServerSide:
 
     login:      None: everybody may come, as the user ""
     features:   tags that a client may Require
+    first_ns:   the first request must have come after it
     idle_ns:    a connection without session and requests is closed after it
     request_ns: a request must be complete after it (408)
     """
@@ -68,6 +69,7 @@ class ServerSide:
     features: frozenset[str] = frozenset({REPLAY_FEATURE})
     name: str = "Open Network Bridge"
     sessions_per_connection: int = SESSIONS_PER_CONNECTION
+    first_ns: int = 10 * NS_PER_S
     idle_ns: int = 60 * NS_PER_S
     request_ns: int = 10 * NS_PER_S
 
@@ -110,6 +112,7 @@ class Connection:
         self._events: list[Event] = []
         self._closed = False
         self._active_at = now
+        self._greeted = False
         self._partial_since: MonotonicNs | None = None
         self._frames_since = now
         self._frame_bytes = 0
@@ -132,6 +135,7 @@ class Connection:
     def receive(self, item: Request | RemoteProtocolError, now: MonotonicNs) -> list[Event]:
         """The next request; or the error of one that could not be read, after which the connection is over."""
         self._active_at = now
+        self._greeted = True
         self._partial_since = None
         if not self._closed:
             if len(self._pending) >= PENDING_REQUESTS:
@@ -178,7 +182,7 @@ class Connection:
         """When `on_timeout` should be called."""
         moments = []
         if not self.sessions() and self._waiting is None:
-            moments.append(self._active_at + self._side.idle_ns)
+            moments.append(self._active_at + (self._side.idle_ns if self._greeted else self._side.first_ns))
         if self._partial_since is not None:
             moments.append(self._partial_since + self._side.request_ns)
         return MonotonicNs(min(moments)) if moments and not self._closed else None
@@ -192,7 +196,9 @@ class Connection:
             self._events.append(Send(Response(408, headers=Headers([("Server", self._side.name)])).encode()))
             self._close(f"request not complete after {self._side.request_ns // NS_PER_S} s")
         else:
-            self._close(f"idle for {self._side.idle_ns // NS_PER_S} s without a session")
+            side = self._side
+            waited_ns, without = (side.idle_ns, "a session") if self._greeted else (side.first_ns, "a request")
+            self._close(f"idle for {waited_ns // NS_PER_S} s without {without}")
         return self._take_events()
 
     # What the shell answers

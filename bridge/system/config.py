@@ -323,10 +323,15 @@ class Limits(Table):
 
     rtsp_connections: Count = 1000
     rtsp_connections_per_address: Count = 500
+    rtsp_sessions: Count = 1000
+    rtsp_sessions_per_user: Count = 500
     rtsp_replays: Count = 200
     http_connections: Count = 500
+    http_connections_per_address: Count = 128
     http_body_bytes: Size = 1_048_576
+    first_request_timeout_ns: Wait = Field(default=10 * NS_PER_S, alias="first_request_timeout")
     request_timeout_ns: Wait = Field(default=30 * NS_PER_S, alias="request_timeout")
+    idle_timeout_ns: Wait = Field(default=60 * NS_PER_S, alias="idle_timeout")
     rtsp_session_timeout_ns: Wait = Field(default=60 * NS_PER_S, alias="rtsp_session_timeout")
     login_failures: Count = 10
     login_pause_ns: Wait = Field(default=10 * NS_PER_S, alias="login_pause")

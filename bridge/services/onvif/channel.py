@@ -193,6 +193,7 @@ class OnvifChannel(http.HTTPChannel):
             return
         self._cancel_deadline()
         self._serving = True
+        self.setTimeout(self._limits.idle_s)  # from the response on
         super().allContentReceived()
 
     def requestDone(self, request: http.Request) -> None:
