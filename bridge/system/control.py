@@ -4,6 +4,7 @@
     {"do": "recordings"}         -> {"ok": true, "recordings": [...]} as `onb recordings list --json` prints them
     {"do": "users-changed"}      -> {"ok": true}                     the service reads the database's users again
     {"do": "cameras-changed"}    -> {"ok": true}                     … and its cameras
+    {"do": "certificates-changed"} -> {"ok": true}                   … and the certificate of the TLS doors
     {"do": "reload"}             -> {"ok": true}                     as SIGHUP; refused: {"ok": false, "error": "…"}
 
 The socket is 0600: who may open it may do what the service's user may. Here are the framing, the values and the
@@ -26,7 +27,7 @@ SOCKET_FILE = "onb.sock"
 LINE_LIMIT_BYTES = 8 * 1024 * 1024
 REQUEST_LIMIT_BYTES = 4096
 ADDRESS_LIMIT_BYTES = 107  # sockaddr_un.sun_path less its final zero (unix(7))
-REQUESTS = frozenset({"cameras", "recordings", "users-changed", "cameras-changed", "reload"})
+REQUESTS = frozenset({"cameras", "recordings", "users-changed", "cameras-changed", "certificates-changed", "reload"})
 
 
 class ControlError(BridgeError):
