@@ -14,7 +14,7 @@ from bridge.system.database import open_database
 from bridge.system.events import EventLog
 from bridge.system.evidence import EvidenceLocks
 from bridge.system.identity import Identity, identity_of
-from bridge.system.secrets import open_vault
+from bridge.system.secrets import Vault, open_vault
 from bridge.system.stored_cameras import AllCameras, StoredCameras
 from bridge.system.users import Users
 
@@ -33,6 +33,7 @@ class Store:
     identity: Identity
     audit: AuditLog
     evidence: EvidenceLocks
+    vault: Vault
     index: MediaIndex | None
     events: EventLog | None
     problems: tuple[str, ...]
@@ -66,6 +67,7 @@ def open_store(config: Config) -> Store:
             identity_of(database, vault),
             AuditLog(database, limits.audit_rows),
             EvidenceLocks(database),
+            vault,
             MediaIndex(index) if index else None,
             EventLog(index, limits.event_rows, limits.event_age_ns) if index else None,
             problems,

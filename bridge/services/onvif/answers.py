@@ -6,6 +6,7 @@ from bridge.services.onvif.addresses import bracketed
 from bridge.services.onvif.call import Answer, Call
 from bridge.services.onvif.profiles import Profile, Source
 from bridge.wire.soap.encoder import Rendered
+from bridge.wire.soap.faults import SoapFault, invalid_value
 
 TT = "{http://www.onvif.org/ver10/schema}"
 
@@ -97,25 +98,32 @@ def bounds_range(sources: list[Source]) -> Answer:
     }
 
 
-def stream_url(call: Call, profile: Profile) -> str:
-    """Where the profile plays, under the host that the client knows us by; at most MAX_URI octets."""
-    return _short(call, call.rtsp_url(profile.path), f"rtsp://{{}}:{call.rtsp_port}{profile.path}")
+def stream_url(call: Call, profile: Profile, *, udp: bool = False) -> str:
+    """Where the profile plays, under the host that the client knows us by; at most MAX_URI octets. SoapFault: nowhere.
+
+    udp: RTP is to come over UDP
+    """
+    return _rtsp_url(call, profile.path, udp)
 
 
-def replay_url(call: Call, recording_token: str) -> str:
+def replay_url(call: Call, recording_token: str, *, udp: bool = False) -> str:
     """Where the recording plays."""
-    path = f"/recordings/{recording_token}"
-    return _short(call, call.rtsp_url(path), f"rtsp://{{}}:{call.rtsp_port}{path}")
+    return _rtsp_url(call, f"/recordings/{recording_token}", udp)
+
+
+def _rtsp_url(call: Call, path: str, udp: bool) -> str:
+    url = call.rtsp_url(path, udp=udp)
+    if not url:
+        over = "UDP" if udp else "RTSP"
+        raise SoapFault(invalid_value("InvalidStreamSetup", f"{over} is not served: its door is closed"))
+    if len(url.encode()) > MAX_URI:
+        url = call.rtsp_url(path, host=bracketed(call.local_address), udp=udp)
+    return url
 
 
 def snapshot_url(call: Call, profile: Profile) -> str:
     """Where the still picture of the profile's camera is."""
     path = f"/snapshot/{profile.source.token}.jpg"
-    return _short(call, call.http_url(path), f"{call.scheme}://{{}}:{call.port}{path}")
-
-
-def _short(call: Call, url: str, pattern: str) -> str:
-    """A host name can be 253 octets long: then our address on this connection stands in for it."""
-    if len(url.encode()) <= MAX_URI:
-        return url
-    return pattern.format(bracketed(call.local_address))
+    url = call.http_url(path)
+    # A host name can be 253 octets long: then our address on this connection stands in for it.
+    return url if len(url.encode()) <= MAX_URI else call.http_url(path, host=bracketed(call.local_address))

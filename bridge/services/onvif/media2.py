@@ -87,9 +87,10 @@ class Media2:
     def GetStreamUri(self, call: Call, request: Request) -> Answer:
         """The same URI for every call and over restarts; no HTTP tunnel and no multicast yet."""
         profile = self._profile(call, request["ProfileToken"])
-        if request["Protocol"] not in _STREAM_PROTOCOLS:
+        protocol = request["Protocol"]
+        if protocol not in _STREAM_PROTOCOLS:
             raise SoapFault(invalid_value("InvalidStreamSetup", "only RtspUnicast and RTSP are served"))
-        return {"Uri": stream_url(call, profile)}
+        return {"Uri": stream_url(call, profile, udp=protocol == "RtspUnicast")}
 
     def GetSnapshotUri(self, call: Call, request: Request) -> Answer:
         """A JPEG behind HTTP GET with the same log-in."""

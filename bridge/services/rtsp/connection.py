@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -66,7 +67,12 @@ class RtspConnection(Protocol):
         self.peer_host, self.local_host = peer_host, local_host
         self.writer = ConnectionWriter(self._server.reactor, self._server.clock, transport, on_close=self._on_given_up)
         self.dialogue = Connection(
-            self._server.side, peer_host=peer_host, local_host=local_host, local_port=local_port, now=self._now
+            self._server.side,
+            peer_host=peer_host,
+            local_host=local_host,
+            local_port=local_port,
+            now=self._now,
+            secure=ISSLTransport.providedBy(transport),
         )
         self._server.connected(self)
 
