@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import itertools
+import signal
 import socket
 import ssl
 import subprocess
@@ -14,11 +15,13 @@ from urllib.parse import urlsplit
 import av
 import pytest
 import requests
+from cryptography.hazmat.primitives.serialization import Encoding
 from requests.auth import HTTPDigestAuth
 
 from bridge.sim.scenes import SCENES
-from tests.interop.conftest import Service, eventually, needs, onb_recordings, running, write_config
+from tests.interop.conftest import Service, eventually, needs, onb, onb_recordings, running, write_config
 from tests.interop.rtsp_viewer import RtspViewer
+from tests.system.tls_files import server_certificate, write_pair
 
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -210,3 +213,29 @@ def closed(connection: socket.socket) -> bool:
         while connection.recv(65536):
             pass
     return True
+
+
+def test_a_new_certificate_drops_nobody(bridge: Any) -> None:
+    """Renewed by the command, then yours by SIGHUP, then ours again: one session plays through all of it."""
+    service, config = bridge
+    url = f"rtsps://chief:{PASSWORD}@{service.ready['rtsps'].partition('//')[2]}/live/gate"
+    before = shaken(service, "rtsps", "localhost")["der"]
+    plain = config.read_text()
+    with av.open(url, options={"timeout": "10000000"}, timeout=20) as container:
+        pictures = container.decode(video=0)
+        next(pictures)
+        assert onb("certificates", "renew", "--config", str(config)).returncode == 0
+        renewed = shaken(service, "rtsps", "localhost")["der"]
+        assert renewed != before
+        write_pair(config.parent)
+        config.write_text(f'{plain}\n[tls]\ncertificate = "cert.pem"\nkey = "key.pem"\n')
+        service.process.send_signal(signal.SIGHUP)
+        anybody = ssl.create_default_context()
+        anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+        yours = server_certificate().public_bytes(Encoding.DER)
+        eventually(lambda: shaken(service, "https", "x", anybody)["der"] == yours, what="the certificate of the file")
+        config.write_text(plain)
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: shaken(service, "rtsps", "x", anybody)["der"] == renewed, what="ours again")
+        assert len(list(itertools.islice(pictures, 50))) == 50
+    assert "Traceback" not in service.log.read_text()
