@@ -63,7 +63,7 @@ class Service:
         limits = config.limits
         self._lockout = Lockout(limits.login_failures, limits.login_pause_ns)
         self._digest = DigestAuthenticator(REALM, store.identity.nonce_key)
-        self._fleet = Fleet(reactor, clock, self._catalogue, self._make_hub)
+        self._fleet = Fleet(reactor, clock, self._catalogue, self._make_hub, store.trust)
         self._recording = Recording(reactor, clock, store, self._catalogue)
         self._library = self._recording.library
         self._pool = WorkerPool(reactor)
@@ -214,6 +214,11 @@ class Service:
     async def _reread_cameras(self) -> None:
         self._apply_cameras(await self._in_thread(lambda: self._store.all_cameras(self._config)))
 
+    async def _trust_changed(self) -> dict[str, object]:
+        await self._in_thread(self._store.trust.load)
+        self._fleet.trust_changed()
+        return {}
+
     async def _certificates_changed(self) -> dict[str, object]:
         await self._in_turn(self._reread_certificate)
         return {}
@@ -235,9 +240,12 @@ class Service:
 
     def _control_answers(self) -> Mapping[str, Callable[[], dict[str, object] | Deferred[dict[str, object]]]]:
         return {
-            "cameras": lambda: {"cameras": describe_cameras(self._catalogue, self._recording.states())},
+            "cameras": lambda: {
+                "cameras": describe_cameras(self._catalogue, self._recording.states(), self._store.trust.by_camera())
+            },
             "recordings": lambda: self._in_thread(lambda: {"recordings": self._recording.list()}),
             "users-changed": lambda: Deferred.fromCoroutine(self._users_changed()),
+            "trust-changed": lambda: Deferred.fromCoroutine(self._trust_changed()),
             "certificates-changed": lambda: Deferred.fromCoroutine(self._certificates_changed()),
             "cameras-changed": lambda: Deferred.fromCoroutine(self._cameras_changed()),
             "reload": lambda: Deferred.fromCoroutine(self._reloaded()),
@@ -335,7 +343,14 @@ def camera_settings(camera: CameraConfig) -> CameraSettings:
         camera.id,
         camera.name,
         tuple(
-            StreamSettings(camera.id, stream.name, stream.url.with_credentials, stream.transport, camera.driver)
+            StreamSettings(
+                camera.id,
+                stream.name,
+                stream.url.with_credentials,
+                stream.transport,
+                camera.driver,
+                camera.tls_ca.certificates if camera.tls_ca is not None else (),
+            )
             for stream in camera.streams
         ),
     )

@@ -8,6 +8,7 @@ from bridge.store.backend import DatabaseUnusableError
 from bridge.store.database import Database
 from bridge.store.index import MediaIndex, open_index
 from bridge.system.audit_log import AuditLog
+from bridge.system.camera_trust import CameraTrust
 from bridge.system.config import Config
 from bridge.system.data_lock import take
 from bridge.system.database import open_database
@@ -34,6 +35,7 @@ class Store:
     audit: AuditLog
     evidence: EvidenceLocks
     vault: Vault
+    trust: CameraTrust
     index: MediaIndex | None
     events: EventLog | None
     problems: tuple[str, ...]
@@ -58,6 +60,8 @@ def open_store(config: Config) -> Store:
     try:
         lock = take(config.data)
         vault = open_vault(config.data)
+        trust = CameraTrust(database)
+        trust.load()
         index, problems = _open_index(config)
         limits = config.limits
         return Store(
@@ -68,6 +72,7 @@ def open_store(config: Config) -> Store:
             AuditLog(database, limits.audit_rows),
             EvidenceLocks(database),
             vault,
+            trust,
             MediaIndex(index) if index else None,
             EventLog(index, limits.event_rows, limits.event_age_ns) if index else None,
             problems,

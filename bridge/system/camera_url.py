@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from bridge.system.config_values import ExpectedError, expand
-from bridge.wire.rtsp.url import RtspUrl, mask_parameters
+from bridge.wire.rtsp.url import DEFAULT_PORTS, RtspUrl, mask_parameters
 
-RTSP_PORT = 554
 _EXPECTED = "an address such as rtsp://192.0.2.10/stream1 or rtsp://user:password@camera.example:554/stream1"
 _ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -34,17 +33,17 @@ def parse_camera_url(text: str, environ: Mapping[str, str]) -> RtspUrl:
     if match is None:
         raise ExpectedError(_EXPECTED)
     scheme = match[1].lower()
-    if scheme == "rtsps":
-        raise ExpectedError("an rtsp:// address; rtsps:// to cameras comes with a later version")
-    if scheme != "rtsp":
-        raise ExpectedError(f"an rtsp:// address, {scheme}:// is not one")
+    if scheme not in DEFAULT_PORTS:
+        raise ExpectedError(f"an rtsp:// or rtsps:// address, {scheme}:// is not one")
     rest = text[match.end() :]
     # The authority ends at the first / ? or #, but not inside ${NAME}, which holds none of them.
     end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
     authority, path = rest[:end], expand(rest[end:], environ)
     login, at, address = authority.rpartition("@")
     username, _, password = login.partition(":")
-    host, port = _host_and_port(expand(address, environ), login_may_be_broken=not at)
+    host, port = _host_and_port(
+        expand(address, environ), default_port=DEFAULT_PORTS[scheme], login_may_be_broken=not at
+    )
     if "@" in rest[end:]:
         # rtsp://admin:1/2@host could be read both ways; guessing wrong would show half a password as a path.
         raise ExpectedError("no @ behind the host" + _ESCAPES + " and @ as %40")
@@ -59,7 +58,7 @@ def _decoded(text: str, environ: Mapping[str, str]) -> str:
     return expand(text, environ, between=lambda literal: unquote(literal, errors="replace"))
 
 
-def _host_and_port(text: str, *, login_may_be_broken: bool) -> tuple[str, int]:
+def _host_and_port(text: str, *, default_port: int, login_may_be_broken: bool) -> tuple[str, int]:
     host, port = text, ""
     if text.startswith("["):
         host, bracket, tail = text[1:].partition("]")
@@ -75,7 +74,7 @@ def _host_and_port(text: str, *, login_may_be_broken: bool) -> tuple[str, int]:
         if _HOST.fullmatch(host) is None or len(host) > 253:
             raise ExpectedError(_EXPECTED + (_ESCAPES if login_may_be_broken else ""))
     if not port:
-        return host, RTSP_PORT
+        return host, default_port
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise ExpectedError("a port from 1 to 65535 behind the host" + (_ESCAPES if login_may_be_broken else ""))
     return host, int(port)

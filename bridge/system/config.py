@@ -217,6 +217,15 @@ def _certificate_file(value: object, info: ValidationInfo) -> CertificateFile | 
     return found
 
 
+def _authorities(value: object, info: ValidationInfo) -> CertificateFile | None:
+    expected = "the path of a PEM file with the certificates of authorities"
+    path = _file(value, info, expected)
+    try:
+        return None if path is None else CertificateFile(str(path), tuple(load_certificates(path)))
+    except CertificateError as error:
+        raise ExpectedError(f"{expected}; {error}") from None
+
+
 def _key_file(value: object, info: ValidationInfo) -> KeyFile | None:
     expected = "the path of a PEM file with the key of tls.certificate, without a password"
     path = _file(value, info, expected)
@@ -487,6 +496,7 @@ class CameraConfig(Table):
     retention_bytes: Size | None = None
     storage: StreamName = "default"
     driver: Literal["native", "aiortsp"] = "native"
+    tls_ca: Annotated[CertificateFile | None, BeforeValidator(_authorities)] = None
     push: Port = 0
     owner: UserName | None = None
 

@@ -187,8 +187,21 @@ def _cameras(tables: Mapping[str, object]) -> Iterator[Broken]:
             yield Broken((*place, "owner"), "the user who may push")
         if "owner" in camera and not pushed:
             yield Broken((*place, "owner"), "push beside it: only push cameras have an owner")
+        yield from _over_tls(place, camera)
         names = [(at, _text(stream, "name", default_stream_name(at))) for at, stream in _tables(camera, "stream")]
         yield from _once((*place, "stream"), "name", names)
+
+
+def _over_tls(place: KeyPath, camera: Mapping[str, object]) -> Iterator[Broken]:
+    """Of cameras over rtsps:// everything travels in the one connection, and one driver knows how."""
+    streams = [((*place, "stream", at), stream) for at, stream in _tables(camera, "stream")]
+    every = [*streams, (place, camera)]
+    secure = [(at, stream) for at, stream in every if _text(stream, "url").lower().startswith("rtsps://")]
+    if secure and _text(camera, "driver") == "aiortsp":
+        yield Broken((*place, "driver"), '"native": aiortsp knows no rtsps://')
+    for at, stream in secure:
+        if _text(stream, "transport") == "udp":
+            yield Broken((*at, "transport"), '"tcp": over rtsps:// the media travel in the connection')
 
 
 def format_path(path: KeyPath) -> str:

@@ -37,7 +37,7 @@ KNOWN = (
 )
 CAMERA_KEYS = (
     "driver, id, name, owner, post_roll, pre_roll, push, record, retention, retention_bytes, schedule, storage, stream,"
-    " url"
+    " tls_ca, url"
 )
 DATABASE = '"", which is SQLite in data, or an address such as postgresql://user:password@host/name'
 ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : as %3A, @ as %40, % as %25"
@@ -109,10 +109,14 @@ BROKEN = [
     ("[[camera]]\nurl = 'rtsp://h/'", ["camera[0].id: expected this key, as it has no default"]),
     ("[[camera]]\nid = 'a'", ["camera[0]: expected url, or a [[camera.stream]] with one"]),
     ("[[camera]]\nid = 'a'\nurl = 'http://admin:hunter2@h/'",
-     ['camera[0].url: "http://***@h/": expected an rtsp:// address, http:// is not one']),
+     ['camera[0].url: "http://***@h/": expected an rtsp:// or rtsps:// address, http:// is not one']),
     ("[[camera]]\nid = 'a'\nurl = 5", ["camera[0].url: 5: expected an address in quotes such as rtsp://192.0.2.10/stream1"]),
-    ("[[camera]]\nid = 'a'\n[[camera.stream]]\nurl='rtsp://h/'\n[[camera.stream]]\nurl = 'rtsps://h/'",
-     ['camera[0].stream[1].url: "rtsps://h/": expected an rtsp:// address; rtsps:// to cameras comes with a later version']),
+    ("[[camera]]\nid = 'a'\n[[camera.stream]]\nurl='rtsp://h/'\n[[camera.stream]]\nurl = 'rtsps://h/'\ntransport = 'udp'",
+     ['camera[0].stream[1].transport: "udp": expected "tcp": over rtsps:// the media travel in the connection']),
+    ("[[camera]]\nid = 'a'\nurl = 'RTSPS://h/'\ndriver = 'aiortsp'",
+     ['camera[0].driver: "aiortsp": expected "native": aiortsp knows no rtsps://']),
+    (CAMERA + "tls_ca = 'none.pem'",
+     ['camera[0].tls_ca: "none.pem": expected the path of a PEM file with the certificates of authorities; /etc/onb/none.pem cannot be read: No such file or directory']),
     ("[[camera]]\nid = 'a'\n[[camera.stream]]\nname = 'main'", ["camera[0].stream[0].url: expected this key, as it has no default"]),
     ("[[camera]]\nid = 'a'\n[[camera.stream]]\nurl='rtsp://h/'\nname='sub'\n[[camera.stream]]\nurl='rtsp://h/'",
      ["camera[0].stream[1].name: expected a text that stands once; camera[0].stream[0] has it too"]),

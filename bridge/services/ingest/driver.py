@@ -12,6 +12,7 @@ from bridge.base.time import Clock
 from bridge.dialogue.rtsp_client_events import DownReason, Lower
 from bridge.media.hub import Hub
 from bridge.services.ingest.reception import IngestStatistics
+from bridge.services.ingest.tls import CameraTls
 from bridge.wire.rtsp.url import RtspUrl
 
 
@@ -40,6 +41,7 @@ class Errand:
     """What a driver is to fetch, with everything it needs for it.
 
     transport: the one to ask for first
+    tls:       what the certificates of cameras over rtsps are held against; None: there are none
     reactor:   Any, for it provides several of Twisted's interfaces (time, TCP, file descriptors, names)
     """
 
@@ -51,6 +53,7 @@ class Errand:
     random: random.Random
     statistics: IngestStatistics
     log: FilteringBoundLogger
+    tls: CameraTls | None = None
 
 
 DriverMaker = Callable[[Errand, DriverOwner], Driver]
