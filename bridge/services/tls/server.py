@@ -5,6 +5,8 @@ secret and authenticated ciphers alone. A handshake that takes too long is cut; 
 connections, in whose limits it stands like any that says nothing.
 """
 
+import contextlib
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,7 @@ from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
     IProtocolFactory,
     ISSLTransport,
+    ISystemHandle,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
@@ -30,6 +33,10 @@ CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; those of 1.3 are all sound. Recorders of 2014 know the first of them (RFC 5289)."""
 
 HANDSHAKE_S = 10.0
+
+_RECORD_BYTES = 1 << 14
+_OVERHEAD_BYTES = 256
+"""More than a record is longer than what is in it (RFC 8446 5.2)."""
 
 #: SSL_MODE_RELEASE_BUFFERS: 34 kB less for each connection that is idle.
 _RELEASE_BUFFERS = 0x10
@@ -88,11 +95,14 @@ class TlsConnection(TLSMemoryBIOProtocol):
     factory: "TlsFactory"
     transport: Any  # ITCPTransport; there before anything else is called
     _deadline: IDelayedCall | None = None
+    _socket: socket.socket | None = None
 
     def makeConnection(self, transport: Any) -> None:  # noqa: N802 - Twisted's name
         """TCP stands; the handshake begins."""
         tls = self.factory.tls
         transport.setTcpNoDelay(True)
+        handle = transport.getHandle() if ISystemHandle.providedBy(transport) else None
+        self._socket = handle if isinstance(handle, socket.socket) else None
         self._deadline = tls.reactor.callLater(tls.handshake_s, self._too_slow)
         super().makeConnection(transport)
 
@@ -127,10 +137,41 @@ class TlsConnection(TLSMemoryBIOProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """TCP is gone."""
+        self._socket = None
         if self._deadline is not None:
             self.factory.tls.counts.failed += 1
         self._forget_deadline()
         super().connectionLost(reason)
+
+    def write(self, data: bytes) -> None:
+        """As Twisted's, but all records of `data` go to the kernel in one call, and what it does not take waits.
+
+        Twisted hands each record to the transport, which waits until the reactor says that the socket is writable:
+        every picture to every viewer would be a turn of the reactor.
+        """
+        handle = self._tlsConnection
+        if self._socket is None or not self._handshakeDone or self._appSendBuffer or self.disconnecting:
+            super().write(data)
+            return
+        view, at = memoryview(data), 0
+        try:
+            while at < len(view):
+                at += handle.send(view[at : at + _RECORD_BYTES])
+        except SSL.Error:
+            pass  # the rest goes Twisted's way, which knows what follows from each kind
+        if at:
+            self._hand_over(handle.bio_read(at + _OVERHEAD_BYTES * (1 + at // _RECORD_BYTES)))
+        if at < len(data):
+            super().write(data[at:])
+
+    def _hand_over(self, records: bytes) -> None:
+        """Directly only while nothing waits in the transport: records that overtake others break the connection."""
+        raw = self.transport
+        if self._socket is not None and not (raw._tempDataBuffer or raw.dataBuffer):  # noqa: SLF001 - nothing else says
+            with contextlib.suppress(OSError):  # full; or gone, as the transport will find out
+                records = records[self._socket.send(records) :]
+        if records:
+            raw.write(records)
 
     def _close_after_goodbye(self) -> None:
         handle: Any = self._tlsConnection  # None when TCP is gone

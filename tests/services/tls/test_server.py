@@ -1,14 +1,16 @@
 """The wrapper in memory: a client of Python's own `ssl` on one side, an echo on the other."""
 
+import socket
 import ssl
 
 import pytest
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.interfaces import ISSLTransport, ISystemHandle
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock as TwistedClock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from bridge.base.errors import LocalProtocolError
 from bridge.services.tls.server import HANDSHAKE_S, ServerTls
@@ -196,6 +198,53 @@ def test_who_speaks_in_clear_is_cut_at_once(tls, factory, said):
     peer.lose()
     assert tls.counts.failed == 1
     assert peer.echo.lost is not None
+
+
+@implementer(ISystemHandle)
+class SocketTransport(Transport):
+    """With a socket, as Twisted's have it; what is written through the transport waits."""
+
+    def __init__(self, handle):
+        super().__init__()
+        self._handle = handle
+        self.dataBuffer = b""
+        self._tempDataBuffer = []
+
+    def getHandle(self):
+        return self._handle
+
+    def write(self, data):
+        if self._handle is not None:
+            self._tempDataBuffer.append(data)
+
+
+def test_records_go_to_the_kernel_at_once_and_in_order(tls, factory):
+    """Pictures to a peer that does not read: the socket takes some, the transport the rest, and nothing is mixed up."""
+    peer = Peer(tls, factory).shake_hands()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        peer.server._socket, peer.server.transport = ours, SocketTransport(ours)
+        said = [bytes([number]) * 70_000 for number in range(20)]
+        peer.echo.transport.write(said[0])
+        assert peer.server.transport._tempDataBuffer == []
+        for picture in said[1:]:
+            peer.echo.transport.write(picture)
+        theirs.setblocking(False)
+        waiting = peer.server.transport._tempDataBuffer
+        assert waiting
+        heard = b"".join(iter(lambda: read_now(theirs), b""))
+        peer.into.write(heard + b"".join(waiting))
+        assert b"".join(iter(lambda: read_now(peer.client), b"")) == b"".join(said)
+        peer.lose()
+        peer.server.write(b"nobody hears it")
+
+
+def read_now(connection):
+    try:
+        return connection.recv(1 << 20) if isinstance(connection, socket.socket) else connection.read(1 << 20)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return b""
 
 
 def test_a_door_that_is_full(tls, factory):
