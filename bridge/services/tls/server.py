@@ -33,6 +33,7 @@ CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; those of 1.3 are all sound. Recorders of 2014 know the first of them (RFC 5289)."""
 
 HANDSHAKE_S = 10.0
+FAREWELL_S = 10.0
 
 _RECORD_BYTES = 1 << 14
 _OVERHEAD_BYTES = 256
@@ -94,6 +95,7 @@ class TlsConnection(TLSMemoryBIOProtocol):
 
     factory: "TlsFactory"
     transport: Any  # ITCPTransport; there before anything else is called
+    shaken = False
     _deadline: IDelayedCall | None = None
     _socket: socket.socket | None = None
 
@@ -106,15 +108,22 @@ class TlsConnection(TLSMemoryBIOProtocol):
         self._deadline = tls.reactor.callLater(tls.handshake_s, self._too_slow)
         super().makeConnection(transport)
 
+    @property
+    def queued_bytes(self) -> int:
+        """Records that the kernel has not taken yet."""
+        raw = self.transport
+        return 0 if self._socket is None else len(raw.dataBuffer) - raw.offset + raw._tempDataLen  # noqa: SLF001 - see write
+
     def handshake_done(self) -> None:
         """The peer is who he is, and can read what we write."""
+        self.shaken = True
         self.factory.tls.counts.handshakes += 1
         self._forget_deadline()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Records of the peer."""
         super().dataReceived(data)
-        if self._deadline is not None and self._handshakeDone:
+        if not self.shaken and self._handshakeDone:
             self.handshake_done()
 
     def loseConnection(self) -> None:  # noqa: N802 - Twisted's name
@@ -138,7 +147,7 @@ class TlsConnection(TLSMemoryBIOProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """TCP is gone."""
         self._socket = None
-        if self._deadline is not None:
+        if self._deadline is not None and not self._handshakeDone:
             self.factory.tls.counts.failed += 1
         self._forget_deadline()
         super().connectionLost(reason)
@@ -177,6 +186,20 @@ class TlsConnection(TLSMemoryBIOProtocol):
         handle: Any = self._tlsConnection  # None when TCP is gone
         if self.disconnecting and handle is not None and handle.get_shutdown() & SSL.SENT_SHUTDOWN:
             self.transport.loseConnection()
+            if self._deadline is None and self.queued_bytes:
+                self._watch_farewell(self.queued_bytes)
+
+    def _watch_farewell(self, queued_bytes: int) -> None:
+        """Who does not read what was written to him before the goodbye is not waited for."""
+
+        def look() -> None:
+            self._deadline = None
+            if self.queued_bytes and self.queued_bytes == queued_bytes:
+                self.abortConnection()
+            else:
+                self._watch_farewell(self.queued_bytes)
+
+        self._deadline = self.factory.tls.reactor.callLater(FAREWELL_S, look)
 
     def _too_slow(self) -> None:
         self._deadline = None

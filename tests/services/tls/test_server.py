@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bridge.base.errors import LocalProtocolError
-from bridge.services.tls.server import HANDSHAKE_S, ServerTls
+from bridge.services.tls.server import FAREWELL_S, HANDSHAKE_S, ServerTls
 from tests.system.tls_files import ec_key, rsa_key, server_certificate
 
 
@@ -207,7 +207,7 @@ class SocketTransport(Transport):
     def __init__(self, handle):
         super().__init__()
         self._handle = handle
-        self.dataBuffer = b""
+        self.dataBuffer, self.offset, self._tempDataLen = b"", 0, 0
         self._tempDataBuffer = []
 
     def getHandle(self):
@@ -216,6 +216,7 @@ class SocketTransport(Transport):
     def write(self, data):
         if self._handle is not None:
             self._tempDataBuffer.append(data)
+            self._tempDataLen += len(data)
 
 
 def test_records_go_to_the_kernel_at_once_and_in_order(tls, factory):
@@ -238,6 +239,26 @@ def test_records_go_to_the_kernel_at_once_and_in_order(tls, factory):
         assert b"".join(iter(lambda: read_now(peer.client), b"")) == b"".join(said)
         peer.lose()
         peer.server.write(b"nobody hears it")
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_farewell_to_who_does_not_read(tls, factory, reactor, reads):
+    peer = Peer(tls, factory).shake_hands()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        transport = SocketTransport(ours)
+        peer.server._socket, peer.server.transport = ours, transport
+        peer.echo.transport.write(bytes(5_000_000))
+        assert peer.server.queued_bytes == transport._tempDataLen > 0
+        peer.echo.transport.loseConnection()
+        for _ in range(3):
+            transport._tempDataLen -= reads
+            reactor.advance(FAREWELL_S)
+        assert transport.aborted is not reads
+        peer.lose()
+        assert reactor.getDelayedCalls() == []
+        assert tls.counts.failed == 0
 
 
 def read_now(connection):
