@@ -75,6 +75,8 @@ class Camera:
 class FakeWriter:
     """A connection writer whose socket takes `room` bytes, and keeps what it took in `wire`."""
 
+    frame = None
+
     def __init__(self, clock: ManualClock, room: int = 1 << 40) -> None:
         self.clock = clock
         self.room = room

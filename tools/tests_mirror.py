@@ -17,6 +17,8 @@ TESTED_ELSEWHERE = {
     "bridge/dialogue/rtsp_server_events.py": "values without behaviour: tests/dialogue/test_rtsp_server.py",
     "bridge/media/routes.py": "values and Protocols without behaviour: tests/media/test_fanout.py",
     "bridge/recorder/settings.py": "values without behaviour: tests/recorder/test_recorder.py",
+    "bridge/services/onvif/takeover.py": "Protocols: tests/services/rtsp/test_http_tunnel.py joins both sides of them",
+    "bridge/services/rtsp/carrier.py": "passes on: driven by tests/services/rtsp/test_http_tunnel.py",
     "bridge/services/rtsp/connection.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/live.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/replay_viewer.py": "driven by tests/services/rtsp/test_recorded.py",

@@ -12,7 +12,9 @@ from bridge.recorder.settings import StorageNumbers
 from bridge.services.metrics.collector import Kind, Sample
 from bridge.services.metrics.watchdog import Watchdog
 from bridge.services.onvif.search import Search
+from bridge.services.rtsp.http_tunnel import TunnelDoor
 from bridge.services.rtsp.server import RtspServer
+from bridge.services.rtsp.websocket import WebSocketDoor
 from bridge.services.tls.server import TlsStatistics
 from bridge.services.transcode.pool import WorkerPool
 from bridge.system.audit_log import AuditLog
@@ -147,6 +149,18 @@ def of_tls(certificates: DoorCertificates, counts: TlsStatistics) -> Source:
             yield Sample(
                 "tls_certificate_expires_soon", "1 when it does within so many days", soon, {"days": str(days)}
             )
+
+    return read
+
+
+def of_tunnels(tunnels: TunnelDoor, websockets: WebSocketDoor) -> Source:
+    """RTSP inside HTTP; each is a connection of the RTSP door as well."""
+
+    def read() -> Iterator[Sample]:
+        yield Sample("rtsp_http_tunnels", "Tunnels through HTTP now", tunnels.open)
+        yield Sample("rtsp_websockets", "Connections over WebSocket now", websockets.open)
+        refused = "Tunnels through HTTP refused, or closed for a half that did not come or for what they sent"
+        yield Sample("rtsp_http_tunnels_refused", refused, tunnels.refused, kind=Kind.COUNTER)
 
     return read
 

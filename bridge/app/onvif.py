@@ -57,7 +57,7 @@ class OnvifDoor:
 
     @property
     def server(self) -> OnvifServer:
-        """For its counters."""
+        """For its counters, and for other doors on its port."""
         return self._server
 
     @property

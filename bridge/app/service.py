@@ -25,8 +25,10 @@ from bridge.services.control.server import ControlServer
 from bridge.services.ingest.source import StreamSettings
 from bridge.services.metrics.collector import MetricsPage
 from bridge.services.metrics.watchdog import Watchdog
+from bridge.services.rtsp.http_tunnel import TunnelDoor
 from bridge.services.rtsp.recorded import RecordedStreams
 from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
+from bridge.services.rtsp.websocket import WebSocketDoor
 from bridge.services.tls.server import ServerTls
 from bridge.services.transcode.pool import WorkerPool
 from bridge.services.transcode.snapshot import Snapshots
@@ -85,6 +87,10 @@ class Service:
         )
         self._tls = ServerTls(reactor, handshake_s=limits.request_timeout_ns / NS_PER_S)
         self._certificates = DoorCertificates(reactor, clock, config.data, store.vault, self._tls, self._in_thread)
+        self._tunnels = TunnelDoor(self._rtsp)
+        self._websockets = WebSocketDoor(self._rtsp)
+        self._onvif.server.add_door(self._tunnels)
+        self._onvif.server.add_door(self._websockets)
         self._web = self._build_web()
         self._control = ControlServer(reactor, config.data, self._control_answers())
         self._doors: dict[str, OpenDoor] = {}
@@ -119,6 +125,7 @@ class Service:
         await self._onvif.stop()
         for door in self._doors.values():
             await door.close()
+        self._tunnels.close()
         await self._rtsp.close()
         # Before the cameras go: what they sent last is recorded.
         self._recording.begin_stop()
@@ -310,6 +317,7 @@ class Service:
                 numbers.of_streams(self._catalogue),
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
+                numbers.of_tunnels(self._tunnels, self._websockets),
                 numbers.of_recording(self._recording),
                 numbers.of_searches(self._onvif.search),
                 numbers.of_tls(self._certificates, self._tls.counts),

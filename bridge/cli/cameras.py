@@ -65,7 +65,7 @@ def cameras_add(
         list[str], typer.Argument(metavar="URL...", help="Main stream first; - reads them from standard input.")
     ],
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
-    transport: Annotated[str, typer.Option(help="tcp or udp.")] = "tcp",
+    transport: Annotated[str, typer.Option(help="tcp, udp or http (RTSP through HTTP).")] = "tcp",
     driver: Annotated[str, typer.Option(help="native or aiortsp.")] = "native",
     record: Annotated[str, typer.Option(help="always, motion or never.")] = "always",
     username: Annotated[str, typer.Option(help="Log-in at the camera, for addresses without one.")] = "",

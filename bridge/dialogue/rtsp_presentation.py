@@ -14,7 +14,8 @@ TRACK_CONTROL = "trackID="
 
 # Clients resolve, concatenate with a slash too many, or concatenate behind a query: the track is what ends the URI.
 _TRACK = re.compile(r"/*trackID=([0-9]{1,3})/*\Z", re.ASCII)
-_ABSOLUTE = re.compile(r"(rtsps?)://([^/?#]*)(.*)\Z", re.ASCII | re.IGNORECASE | re.DOTALL)
+# Clients of the HTTP tunnel may go on with the scheme of the address that they were given: rtsph, http.
+_ABSOLUTE = re.compile(r"(rtsp[a-z]{0,2}|https?)://([^/?#]*)(.*)\Z", re.ASCII | re.IGNORECASE | re.DOTALL)
 _NOT_IN_SDP = re.compile(r"[\x00-\x1f\x7f]")
 _SLASHES = re.compile(r"/+")
 # The authority is echoed in Content-Base and RTP-Info: one that could not stand there is replaced by our own.

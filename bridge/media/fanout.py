@@ -1,23 +1,27 @@
 """The fan-out of one track: one `send` per access unit and viewer, and nothing else per viewer.
 
-Viewers over TCP stand in groups by channel number; those whose socket takes everything share the group's count of what
-was sent, and are told apart only when they fall behind. These wait in the outbox of their connection until it is empty.
+Viewers over TCP stand in groups by channel number and frame; those whose socket takes everything share the count of
+their group, and are told apart only when they fall behind. These wait in their connection's outbox until it is empty.
 """
 
 from collections.abc import Callable
 
 from bridge.media.outbox import Flow, Tally
 from bridge.media.packets import PacketizedUnit
-from bridge.media.routes import Address, Datagrams, DatagramSender, Interleaved, MediaWriter, Route
+from bridge.media.routes import Address, Datagrams, DatagramSender, Frame, Interleaved, MediaWriter, Route
 
 
 class _ChannelGroup:
-    """Viewers on one channel number whose sockets are clear. tally: what each would have got from the beginning."""
+    """Viewers on one channel number whose sockets are clear. tally: what each would have got from the beginning.
 
-    __slots__ = ("channel", "sends", "tally")
+    frame: around each unit; made once for all
+    """
 
-    def __init__(self, channel: int) -> None:
+    __slots__ = ("channel", "frame", "sends", "tally")
+
+    def __init__(self, channel: int, frame: Frame | None) -> None:
         self.channel = channel
+        self.frame = frame
         self.tally = Tally()
         self.sends: dict[InterleavedLane, Callable[[bytes], int]] = {}
 
@@ -125,7 +129,7 @@ class Fanout:
     """See the module. A lane belongs to one fan-out at most."""
 
     def __init__(self) -> None:
-        self._channels: dict[int, _ChannelGroup] = {}
+        self._channels: dict[tuple[int, Frame | None], _ChannelGroup] = {}
         self._behind: dict[InterleavedLane, None] = {}
         self._senders: dict[DatagramSender, _DatagramGroup] = {}
         # While a unit is being sent: the groups that had it, and lanes that left a group which had not.
@@ -160,7 +164,7 @@ class Fanout:
 
     def block(self, lane: InterleavedLane) -> None:
         """Its writer is not clear any more: units go through the writer's queue until it is."""
-        group = self._channels.get(lane.channel)
+        group = self._channels.get((lane.channel, lane.writer.frame))
         if group is None or group.sends.pop(lane, None) is None:
             return
         lane._part()  # noqa: SLF001 - the lane's other half
@@ -175,9 +179,10 @@ class Fanout:
         if direct is None or not writer.clear or lane.flow.waits_for_key:
             return
         del self._behind[lane]
-        group = self._channels.get(lane.channel)
+        key = lane.channel, writer.frame
+        group = self._channels.get(key)
         if group is None:
-            group = self._channels[lane.channel] = _ChannelGroup(lane.channel)
+            group = self._channels[key] = _ChannelGroup(*key)
         group.sends[lane] = direct
         lane._join(group)  # noqa: SLF001 - the lane's other half
 
@@ -200,6 +205,8 @@ class Fanout:
 
     def _send_directly(self, group: _ChannelGroup, unit: PacketizedUnit) -> None:
         data = unit.for_channel(group.channel)
+        if group.frame is not None:
+            data = group.frame(data)
         size = len(data)
         short: list[tuple[InterleavedLane, int]] = []
         broken: list[tuple[InterleavedLane, OSError]] = []

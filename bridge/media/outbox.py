@@ -19,7 +19,7 @@ MAX_MEDIA_BYTES = 32 << 20
 #: The most that replies and RTCP may hold: a client that asks and never reads is cut off.
 MAX_CONTROL_BYTES = 1 << 20
 
-#: A viewer that takes nothing for so long is closed.
+#: A viewer that takes nothing for so long is closed, unless his flow may wait for longer.
 STALL_NS = 10 * NS_PER_S
 
 #: Room that every viewer has, however small its stream.
@@ -57,12 +57,14 @@ class Flow:
 
     queued_bytes:  what waits; at most the allowance
     waits_for_key: units are dropped until a key frame
+    stall_ns:      for so long the viewer may take nothing
     """
 
-    __slots__ = ("_gap", "allowance", "dropped_gops", "dropped_units", "queued_bytes", "waits_for_key")
+    __slots__ = ("_gap", "allowance", "dropped_gops", "dropped_units", "queued_bytes", "stall_ns", "waits_for_key")
 
-    def __init__(self, allowance: Allowance) -> None:
+    def __init__(self, allowance: Allowance, *, stall_ns: int = STALL_NS) -> None:
         self.allowance = allowance
+        self.stall_ns = stall_ns
         self.queued_bytes = 0
         self.waits_for_key = False
         self.dropped_units = 0
@@ -102,11 +104,9 @@ class Outbox:
         *,
         max_media_bytes: int = MAX_MEDIA_BYTES,
         max_control_bytes: int = MAX_CONTROL_BYTES,
-        stall_ns: int = STALL_NS,
     ) -> None:
         self._max_media_bytes = max_media_bytes
         self._max_control_bytes = max_control_bytes
-        self._stall_ns = stall_ns
         self._entries: deque[_Entry] = deque()
         self._head_sent = 0
         self._media_bytes = 0
@@ -254,7 +254,8 @@ class Outbox:
         """When the peer has stalled, if it takes nothing until then; None when nothing waits."""
         if not self._entries or self._progress_ns is None:
             return None
-        return MonotonicNs(self._progress_ns + self._stall_ns)
+        flow = self._entries[0].flow
+        return MonotonicNs(self._progress_ns + (flow.stall_ns if flow else STALL_NS))
 
     def stalled(self, now: MonotonicNs) -> bool:
         """Whether the peer has taken nothing for too long: the connection should be closed."""

@@ -14,8 +14,17 @@ Address = tuple[Any, ...]
 """A socket address as the kernel takes it: (host, port) or (host, port, flow info, scope)."""
 
 
+Frame = Callable[[bytes], bytes]
+"""What a carrier of RTSP puts around each piece that is written. The same one for all connections of a kind: what was
+made with it for one of them goes to all."""
+
+
 class MediaWriter(Protocol):
     """The one ordered writer of an RTSP connection."""
+
+    @property
+    def frame(self) -> Frame | None:
+        """What is around the units that `direct` and `interrupted` are given; None: nothing. `push` puts it there."""
 
     @property
     def direct(self) -> Callable[[bytes], int] | None:

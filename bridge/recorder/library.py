@@ -73,8 +73,12 @@ class Library:
 
     def find(self, token: str) -> Held | None:
         """The recording of that token. Raises DatabaseUnusableError."""
-        found = next((held for held in self.recordings(tracks=False) if held.token == token), None)
-        return None if found is None else self.with_tracks(found)
+        row = next((row for row in self._index.recordings() if token_of(row) == token), None)
+        if row is None:
+            return None
+        # As in `recordings`: what is live first.
+        live = self._live(row.uuid)
+        return self._held(row, self._index.span(row.id), live, tracks=True)
 
     def with_tracks(self, held: Held) -> Held:
         """The same, its tracks filled in. Raises DatabaseUnusableError."""
@@ -90,9 +94,10 @@ class Library:
         segment = self._index.segment_at(held.row.id, utc_ns)
         return () if segment is None else self._read_tracks(held.row, segment)
 
-    def growing(self, held: Held) -> bool:
-        """Whether more is being written to it now. Asks nobody but the recorder."""
-        return any(len(one.index) for one in self._live(held.row.uuid))
+    def edge_ns(self, held: Held) -> int | None:
+        """Until when there is footage of what is being written now; None: nothing is. Asks nobody but the recorder."""
+        live = live_runs(held.row.id, self._live(held.row.uuid))
+        return max((run.end_utc_ns for run in live), default=None)
 
     def coverage(self, held: Held, from_ns: int = 0, until_ns: int = FOREVER_NS) -> list[Stretch]:
         """When there is footage of [from, until), without the pauses that are no gap; ends may lie outside."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bridge.base.errors import BridgeError
 from bridge.base.media import AccessUnit, Codec, Medium, Track
-from bridge.base.time import NS_PER_MS, format_utc
+from bridge.base.time import NS_PER_MS, NS_PER_S, format_utc
 from bridge.base.tokens import track_tokens
 from bridge.recorder.library import Held, Library
 from bridge.recorder.replay_marks import Marked, Marks, ReplayUnit
@@ -27,6 +27,10 @@ ReplayItem = Begin | ReplayUnit | Edge
 
 #: Key frames that are asked for further apart than a day come once a day: a pull is not to look for long.
 LONGEST_INTRA_MS = 24 * 3600 * 1000
+
+#: Who asks for this moment is given the newest footage, though its last pictures are not written yet and his clock may
+#: be ahead of ours; what is asked for beyond that does not exist.
+AHEAD_NS = 10 * NS_PER_S
 
 
 class Frames(enum.Enum):
@@ -102,6 +106,10 @@ class Replay:
             raise NothingThereError(
                 f"the range from {_said(order.from_ns)} to {_said(order.until_ns)} is empty, or runs against the scale"
             )
+        if forwards and begin_ns is not None:
+            edge_ns = self._library.edge_ns(self._held)
+            if edge_ns is not None and begin_ns > edge_ns + AHEAD_NS:
+                raise NothingThereError(f"{_said(begin_ns)} has not come yet")
         if not self._layout.has_any:
             raise NothingThereError("none of the tracks that were set up is replayed: sound is not in reverse")
         reading = self._reading = self._library.reading(
@@ -171,7 +179,7 @@ class Replay:
 
     def _edge(self, edge: Edge, beyond: Beyond) -> Generator[ReplayItem, None, bool]:
         """All is read that is there by now. Returns whether the order is played out."""
-        if self._library.growing(self._held):
+        if self._library.edge_ns(self._held) is not None:
             yield from self._marks.flush()
         elif not self._stopped:
             # Once more: it may have been written to between the looking and the asking.

@@ -103,6 +103,7 @@ _SPANS = sa.select(
     .where(segments.c.recording_id == _ENDS_OF_EACH.c.id, segments.c.start_utc_ns == _ENDS_OF_EACH.c.last)
     .scalar_subquery(),
 ).where(_ENDS_OF_EACH.c.first.is_not(None))
+_SPAN = _SPANS.where(_ENDS_OF_EACH.c.id == _OF)
 _RUNS_FROM = sa.select(runs).where(
     runs.c.recording_id == _OF, runs.c.start_utc_ns >= _FROM, runs.c.start_utc_ns < _UNTIL
 )
@@ -298,6 +299,15 @@ class MediaIndex:
         return self._database.read(
             lambda connection: {row[0]: SpanRow(*row) for row in connection.execute(_SPANS).all()}
         )
+
+    def span(self, recording_id: int) -> SpanRow | None:
+        """Of one; None: it has no footage."""
+
+        def look(connection: sa.Connection) -> SpanRow | None:
+            row = connection.execute(_SPAN, {"of": recording_id}).one_or_none()
+            return None if row is None else SpanRow(*row)
+
+        return self._database.read(look)
 
     def totals(self, recording_id: int, storage_id: int | None = None) -> Totals:
         """What there is of a recording, on that storage or on all."""

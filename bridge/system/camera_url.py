@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from bridge.system.config_values import ExpectedError, expand
 from bridge.wire.rtsp.url import DEFAULT_PORTS, RtspUrl, mask_parameters
 
+HTTP_PORT = 80
 _EXPECTED = "an address such as rtsp://192.0.2.10/stream1 or rtsp://user:password@camera.example:554/stream1"
 _ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -25,15 +26,20 @@ _LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})[^\s\"'<>]*@")
 HIDDEN = "***"
 
 
-def parse_camera_url(text: str, environ: Mapping[str, str]) -> RtspUrl:
-    """`rtsp://user:password@host:port/path` -> RtspUrl. Raises ExpectedError, whose text never shows the log-in."""
+def parse_camera_url(text: str, environ: Mapping[str, str], *, tunnelled: bool = False) -> RtspUrl:
+    """`rtsp://user:password@host:port/path` -> RtspUrl. Raises ExpectedError, whose text never shows the log-in.
+
+    tunnelled: through HTTP: the address may be that of the web server, and its port is the default
+    """
     if _SCHEME.match(text) is None and "${" in text:
         text = expand(text, environ)  # the whole address stands in the environment
     match = _SCHEME.match(text)
     if match is None:
         raise ExpectedError(_EXPECTED)
     scheme = match[1].lower()
-    if scheme not in DEFAULT_PORTS:
+    if scheme == "http" and not tunnelled:
+        raise ExpectedError('an rtsp:// or rtsps:// address; or transport = "http" beside it, for RTSP through HTTP')
+    if scheme not in (*DEFAULT_PORTS, "http"):
         raise ExpectedError(f"an rtsp:// or rtsps:// address, {scheme}:// is not one")
     rest = text[match.end() :]
     # The authority ends at the first / ? or #, but not inside ${NAME}, which holds none of them.
@@ -42,7 +48,9 @@ def parse_camera_url(text: str, environ: Mapping[str, str]) -> RtspUrl:
     login, at, address = authority.rpartition("@")
     username, _, password = login.partition(":")
     host, port = _host_and_port(
-        expand(address, environ), default_port=DEFAULT_PORTS[scheme], login_may_be_broken=not at
+        expand(address, environ),
+        default_port=HTTP_PORT if tunnelled else DEFAULT_PORTS[scheme],
+        login_may_be_broken=not at,
     )
     if "@" in rest[end:]:
         # rtsp://admin:1/2@host could be read both ways; guessing wrong would show half a password as a path.
@@ -50,7 +58,10 @@ def parse_camera_url(text: str, environ: Mapping[str, str]) -> RtspUrl:
     if any(character <= " " or character == "\x7f" for character in path) or "#" in path:
         raise ExpectedError("a path without spaces, control characters and #")
     user, password = _decoded(username, environ), _decoded(password, environ)
-    return RtspUrl(scheme, host, port, path, user or None, password if user or password else None)
+    # What is spoken inside is RTSP all the same.
+    return RtspUrl(
+        "rtsp" if scheme == "http" else scheme, host, port, path, user or None, password if user or password else None
+    )
 
 
 def _decoded(text: str, environ: Mapping[str, str]) -> str:

@@ -258,7 +258,8 @@ def _argon2(text: str) -> SecretStr:
 def _camera_url(value: object, info: ValidationInfo) -> RtspUrl:
     if not isinstance(value, str):
         raise ExpectedError("an address in quotes such as rtsp://192.0.2.10/stream1")
-    return parse_camera_url(value, _reading(info).environ)
+    tunnelled = info.data.get("transport") == "http"
+    return parse_camera_url(value, _reading(info).environ, tunnelled=tunnelled)
 
 
 def _database_address(value: object, info: ValidationInfo) -> SecretStr:
@@ -472,8 +473,8 @@ class StreamConfig(Table):
     """[[camera.stream]]."""
 
     name: StreamName
+    transport: Literal["tcp", "udp", "http"] = "tcp"  # before url, whose meaning it changes
     url: SourceUrl
-    transport: Literal["tcp", "udp"] = "tcp"
     record: bool = False
 
 

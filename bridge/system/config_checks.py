@@ -188,6 +188,10 @@ def _cameras(tables: Mapping[str, object]) -> Iterator[Broken]:
         if "owner" in camera and not pushed:
             yield Broken((*place, "owner"), "push beside it: only push cameras have an owner")
         yield from _over_tls(place, camera)
+        if _text(camera, "driver") == "aiortsp":
+            for at, stream in _tables(camera, "stream"):
+                if _text(stream, "transport") == "http":
+                    yield Broken((*place, "stream", at, "transport"), 'tcp or udp; http needs driver = "native"')
         names = [(at, _text(stream, "name", default_stream_name(at))) for at, stream in _tables(camera, "stream")]
         yield from _once((*place, "stream"), "name", names)
 
@@ -200,7 +204,7 @@ def _over_tls(place: KeyPath, camera: Mapping[str, object]) -> Iterator[Broken]:
     if secure and _text(camera, "driver") == "aiortsp":
         yield Broken((*place, "driver"), '"native": aiortsp knows no rtsps://')
     for at, stream in secure:
-        if _text(stream, "transport") == "udp":
+        if _text(stream, "transport", "tcp") != "tcp":
             yield Broken((*at, "transport"), '"tcp": over rtsps:// the media travel in the connection')
 
 

@@ -17,6 +17,8 @@ ROOT = "rtsp://192.0.2.1:554"
     [
         ("rtsp://h/live/a", "rtsp://h", "/live/a", None),
         ("rtsp://h:8554/live/a/", "rtsp://h:8554", "/live/a", None),
+        ("http://h:580/live/a", "http://h:580", "/live/a", None),
+        ("rtsph://h:580/live/a/trackID=1", "rtsph://h:580", "/live/a", 1),
         ("RTSPS://h/live/a/trackID=12", "rtsps://h", "/live/a", 12),
         ("rtsp://u:p@h/live/a", "rtsp://h", "/live/a", None),
         ("rtsp://u:p@w@h/live/a", "rtsp://h", "/live/a", None),
@@ -31,7 +33,7 @@ ROOT = "rtsp://192.0.2.1:554"
         ("/live/a/trackID=1", ROOT, "/live/a", 1),
         ("trackID=1", ROOT, "/base", 1),
         ("*", "", "*", None),
-        ("http://h/live/a", ROOT, "/base/http:/h/live/a", None),
+        ("ftp://h/live/a", ROOT, "/base/ftp:/h/live/a", None),
     ],
 )
 def test_targets(uri, root, path, track):

@@ -22,6 +22,11 @@ from bridge.system.control import ask
 
 READY_WITHIN_S = 60  # far above the 10 s that are promised: a busy test machine is not what is tested
 EVENTUALLY_S = 40
+LATE_MS = 400
+"""A recorded picture against the clock in it: it is drawn before it is encoded, sent and received, which takes a busy
+machine its time."""
+EARLY_MS = 20
+"""Nothing is seen before it happens: this much is for the two processes' reading of the host's clock."""
 T = TypeVar("T")
 
 # So that no proxy of the machine stands between a test and the loopback interface.

@@ -1,7 +1,7 @@
 """A recording with five gaps that a test knows to the nanosecond, written with the recorder's own storage code.
 
-Real pictures (x264, with B-frames) and G.711 beside them. Sections: between two gaps; one has a change of segments
-inside it, one a short break of the connection, which is no gap.
+Real pictures (x264, with B-frames), G.711 and metadata beside them. Sections: between two gaps; one has a change of
+segments inside it, one a short break of the connection, which is no gap.
 """
 
 import random
@@ -25,6 +25,7 @@ from tests.store.segments import RECORDER, SIGNER, START_NS, cut, finish, pictur
 CAMERA = "yard"
 PICTURE_NS = 40 * NS_PER_MS
 SOUND_NS = 20 * NS_PER_MS
+DOCUMENT_NS = 500 * NS_PER_MS
 GOP = 10
 B_FRAMES = 2
 
@@ -69,6 +70,10 @@ class Known:
     def sound(self) -> list[Filmed]:
         return [one for one in self.filmed if one.unit.track == 1]
 
+    @property
+    def metadata(self) -> list[Filmed]:
+        return [one for one in self.filmed if one.unit.track == 2]
+
 
 def write_known_footage(folder: Path) -> Known:
     """Into `folder`/data, as a recorder that ran there would have left it."""
@@ -110,12 +115,19 @@ def _run(start_ns: int, section: int, gops: int) -> list[Filmed]:
         frame = random.Random(at_ns).randbytes(160)
         unit = AccessUnit(1, 8000 * 1000 + number * 160, START_NS + at_ns, 0, True, (frame,))
         filmed.append(Filmed(unit, section, gop, at_ns, reference=True))
+    for number in range(4):
+        at_ns = start_ns + number * DOCUMENT_NS
+        # Longer than a packet.
+        document = f'<tt:MetadataStream at="{at_ns}">{"<!-- -->" * 300}</tt:MetadataStream>'.encode()
+        unit = AccessUnit(2, 90_000 * 1000 + number * 45_000, START_NS + at_ns, 0, True, (document,))
+        filmed.append(Filmed(unit, section, gop, at_ns, reference=True))
     return sorted(filmed, key=lambda one: (one.order_ns, one.unit.track))
 
 
 def _write(archive: Archive, filmed: list[Filmed], *, halved: bool) -> None:
     sets = tuple(part for part in filmed[0].unit.parts if part[0] & 0x1F in (7, 8))
-    tracks = (complete_track(Track(Codec.H264, 90_000), sets), Track(Codec.PCMU, 8000))
+    video = complete_track(Track(Codec.H264, 90_000), sets)
+    tracks = (video, Track(Codec.PCMU, 8000), Track(Codec.ONVIF_METADATA, 90_000))
     fragments = cut([one.unit for one in filmed], 12)
     middle = next(
         number for number, one in enumerate(fragments) if number > 1 and one.units[0].key and one.units[0].track == 0

@@ -127,11 +127,13 @@ class ReplayChecker(RtspViewer):
 
     def units(self, token: str) -> list[Replayed]:
         """What came of a track as whole access units, checked; see the module."""
-        return assemble(self.packets(token), split=token.startswith("VIDEO"))
+        marked = not token.startswith("AUDIO")
+        return assemble(self.packets(token), split=token.startswith("VIDEO"), marked=marked)
 
 
-def assemble(packets: list[Packet], *, split: bool) -> list[Replayed]:
-    """split: NAL units of H.264; else each packet is a unit."""
+def assemble(packets: list[Packet], *, split: bool, marked: bool | None = None) -> list[Replayed]:
+    """split: NAL units of H.264. marked: units end with the marker, as NAL units do; else each packet is a unit."""
+    marked = split if marked is None else marked
     assert len({packet.ssrc for packet in packets}) <= 1
     units: list[Replayed] = []
     open_packets: list[Packet] = []
@@ -139,12 +141,12 @@ def assemble(packets: list[Packet], *, split: bool) -> list[Replayed]:
     for packet in packets:
         if before is not None:
             assert packet.sequence == (before.sequence + 1) % 65536, "a hole in the sequence numbers"
-        begins = before is None or before.marker or not split
+        begins = before is None or before.marker or not marked
         assert begins == (packet.extension is not None), "the extension stands on the first packet of a unit alone"
         if not begins and before is not None:
             assert packet.rtp_time == before.rtp_time, "a unit has one RTP time"
         open_packets.append(packet)
-        if packet.marker or not split:
+        if packet.marker or not marked:
             units.append(_unit(open_packets, split=split))
             open_packets = []
         before = packet

@@ -102,6 +102,16 @@ def test_cameras_come_up(port, path, codecs, driver, transport):
     assert (seen["runs"], seen["damaged"], seen["statistics"]["lost"]) == (1, 0, 0)
 
 
+@pytest.mark.parametrize(("guarded", "path"), [(False, "h264aac"), (True, "h264")])
+def test_a_camera_behind_a_tunnel(port, guarded_port, guarded, path):
+    """GStreamer's server takes tunnels on its RTSP port."""
+    where = f"{IN_URL}127.0.0.1:{guarded_port}" if guarded else f"127.0.0.1:{port}"
+    seen = pull(f"rtsp://{where}/{path}", "http", "native")
+    assert seen["states"] == [["connecting", ""], ["up", ""]]
+    assert all(track["units"] >= 30 for track in seen["tracks"])
+    assert (seen["runs"], seen["damaged"], seen["statistics"]["lost"]) == (1, 0, 0)
+
+
 @pytest.mark.parametrize("driver", ["native", "aiortsp"])
 def test_digest(guarded_port, driver):
     seen = pull(f"rtsp://{IN_URL}127.0.0.1:{guarded_port}/h264", "tcp", driver)

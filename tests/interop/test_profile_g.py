@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import av
 import pytest
 import requests
 from lxml import etree
 from requests.auth import HTTPDigestAuth
 
-from bridge.base.time import NS_PER_MS, parse_utc
+from bridge.base.time import NS_PER_MS, NS_PER_S, parse_utc
+from bridge.sim.picture import read_clock
 from bridge.sim.scenes import scenes
-from tests.interop.conftest import Service, eventually, free_ports, running
+from tests.interop.conftest import EARLY_MS, LATE_MS, Service, eventually, free_ports, running
+from tests.interop.replay_checker import ReplayChecker, Replayed
 
 pytestmark = [
     pytest.mark.interop,
@@ -159,6 +162,62 @@ def test_the_gap_is_found_to_the_millisecond(recorded: Recorded, camera: Any, ba
     starts = [one.Time for one in results if one.StartStateEvent]
     assert set(starts) <= {start, end}
     assert len(set(starts)) == (2 if backward else 1)
+
+
+def clocks_of(gop: list[Replayed]) -> list[int]:
+    """The clock in each picture, UTC milliseconds; without B-frames they are shown in their order."""
+    decoder = av.CodecContext.create("h264", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    packets = [av.Packet(b"".join(b"\0\0\0\1" + part for part in unit.parts)) for unit in gop]
+    clocks = []
+    for packet in (*packets, None):
+        for frame in decoder.decode(packet):
+            plane = frame.planes[0]
+            clock_ms = read_clock(memoryview(plane), plane.line_size, frame.width, frame.height)
+            assert clock_ms is not None
+            clocks.append(clock_ms)
+    return clocks
+
+
+def test_a_stranger_plays_the_last_half_minute_backwards(recorded: Recorded, camera: Any) -> None:
+    """Found with onvif-zeep, played by a client of another hand, decoded by FFmpeg, held against the painted clock."""
+    search, replay = camera.create_search_service(), camera.create_replay_service()
+    name = "rec-entrance.main"
+
+    def latest() -> Any:
+        one = search.GetRecordingInformation({"RecordingToken": name})
+        length = one.LatestRecording - one.EarliestRecording
+        return one.LatestRecording if length > dt.timedelta(seconds=32) else None
+
+    until = eventually(latest, within_s=60, what="half a minute of footage")
+    setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+    url = replay.GetReplayUri({"StreamSetup": setup, "RecordingToken": name})
+    since = until - dt.timedelta(seconds=30)
+    ready = recorded.service.ready
+    with ReplayChecker(url, ready["user"], ready["password"]).open("VIDEO001") as client:
+        span = f"clock={until:%Y%m%dT%H%M%S.%fZ}-{since:%Y%m%dT%H%M%S.%fZ}"
+        reply = client.order(Rate_Control="no", Scale="-1.0", Range=span)
+        assert (reply.status, reply.headers["scale"]) == (200, "-1.0")
+        since_ns = milliseconds(since) * NS_PER_MS
+
+        def arrived() -> list[Replayed]:
+            units = client.units("VIDEO001")
+            begun = units and min(one.utc_ns for one in units) <= since_ns
+            return units if begun and time.monotonic() - client.packets("VIDEO001")[-1].came_s > 1 else []
+
+        units = eventually(arrived, within_s=30, what="the last half minute")
+    gops: list[list[Replayed]] = []
+    for unit in units:
+        if unit.clean:
+            gops.append([])
+        gops[-1].append(unit)
+    starts = [gop[0].utc_ns for gop in gops]
+    assert starts == sorted(starts, reverse=True)
+    assert starts[-1] <= since_ns < starts[-2]
+    assert 0 <= milliseconds(until) * NS_PER_MS - max(one.utc_ns for one in gops[0]) < NS_PER_S
+    for gop in gops:
+        for unit, clock_ms in zip(gop, clocks_of(gop), strict=True):
+            assert -EARLY_MS <= unit.utc_ns / NS_PER_MS - clock_ms <= LATE_MS
 
 
 class Driver:

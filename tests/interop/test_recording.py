@@ -20,16 +20,12 @@ import pytest
 from bridge.base.time import NS_PER_MS, format_utc, parse_utc
 from bridge.sim.picture import read_clock
 from bridge.sim.scenes import SILENCE_S, scenes
-from tests.interop.conftest import free_ports, needs, running
+from tests.interop.conftest import EARLY_MS, LATE_MS, free_ports, needs, running
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
 
 RECORDED_S = 34
 """Harbour is silent from its second 20 on for 6 s."""
-WITHIN_MS = 400
-"""A picture is captured before it is encoded, sent and received; a busy machine takes its time."""
-EARLY_MS = 20
-"""Nothing is seen before it happens: this much is for the two processes' reading of the host's clock."""
 
 
 @dataclass
@@ -174,7 +170,7 @@ def test_an_export_shows_what_was_filmed_then(
     assert 0 <= begins_ns - from_ns <= max(0.2, pause_s) * 1e9
     for time_s, clock in shown[:: len(shown) // 10]:
         late_ms = begins_ns / 1e6 + time_s * 1000 - clock
-        assert -EARLY_MS <= late_ms <= WITHIN_MS
+        assert -EARLY_MS <= late_ms <= LATE_MS
     again = recorded.onb("recordings", "export", "--camera", camera, *times, str(out))
     assert (again.returncode, again.stderr) == (2, f"onb: {out} is there already; name another file\n")
     verified = recorded.onb("recordings", "verify", str(out))

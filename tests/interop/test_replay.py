@@ -116,8 +116,11 @@ def test_forwards_across_five_gaps(archive: Archive) -> None:
         reply = client.order(Rate_Control="no")
         assert (reply.status, reply.headers["rate-control"]) == (200, "no")
         video, sound = until(client, the_end), until(client, the_end, "AUDIO001")
+        metadata = until(client, the_end, "META001")
     same(video, known.video)
     same(sound, known.sound)
+    same(metadata, known.metadata)
+    assert [unit.flags for unit in metadata] == forwards(known.metadata)
     assert [unit.flags for unit in video] == forwards(known.video)
     assert [unit.flags for unit in sound] == forwards(known.sound)
     assert {unit.cseq for unit in video + sound} == {int(reply.headers["cseq"]) & 0xFF}

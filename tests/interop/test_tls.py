@@ -111,6 +111,17 @@ def test_gstreamer_plays_over_tls(demo: Service, path: str, protocols: str) -> N
     assert frames == 30, errors.decode()
 
 
+@pytest.mark.parametrize("path", ["/live/entrance", "/recordings/entrance"])
+def test_ffmpeg_plays_through_https(demo: Service, path: str) -> None:
+    """The tunnel of RTSP over HTTP on the TLS sibling of its door; the address is as GetStreamUri names it."""
+    eventually(lambda: onb_recordings(demo), what="a recording")
+    host, port = door(demo, "onvif_tls")
+    url = demo.rtsp_url(path).replace(demo.ready["rtsp"].partition("//")[2], f"{host}:{port}")
+    options = {"rtsp_transport": "https", "timeout": "10000000", "ca_file": authority(demo), "tls_verify": "1"}
+    with av.open(url, options=options, timeout=20) as container:
+        assert len(list(itertools.islice(container.decode(video=0), 40))) == 40
+
+
 def test_onvif_over_tls(demo: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """onvif-zeep, as it comes, told to trust our authority: every address that it is given is of the TLS doors."""
     from onvif import ONVIFCamera

@@ -56,7 +56,7 @@ def test_one_who_falls_behind_is_told_apart_and_comes_back():
     fanout.send(unit(4))
     fanout.send(unit(5))
     assert slow.writer.calls == calls + 2
-    assert slow.lane in fanout._channels[0].sends
+    assert slow.lane in fanout._channels[0, None].sends
     assert slow.lane.tally.units == 6
     assert slow.writer.wire == quick.writer.wire
 
@@ -66,8 +66,31 @@ def test_a_connection_that_fails_is_left_and_the_rest_get_theirs():
     broken, healthy = Viewer(fanout), Viewer(fanout)
     broken.writer.closed = True
     fanout.send(unit(0, key=True))
-    assert broken.lane not in fanout._channels[0].sends
+    assert broken.lane not in fanout._channels[0, None].sends
     assert healthy.lane.tally.units == 1
+
+
+def test_a_frame_is_made_once_for_all_who_want_it():
+    fanout, made = Fanout(), []
+
+    def frame(data):
+        made.append(data)
+        return b"<" + data + b">"
+
+    plain, one, other, slow = Viewer(fanout), Viewer(fanout), Viewer(fanout), Viewer(fanout, room=100)
+    for viewer in (one, other, slow):
+        fanout.remove(viewer.lane)
+        viewer.writer.frame = frame
+        fanout.add(viewer.lane)
+    fanout.send(unit(0, key=True))
+    assert made == [plain.writer.wire]
+    assert one.writer.wire == other.writer.wire == b"<" + plain.writer.wire + b">"
+    slow.writer.drain()
+    assert slow.writer.wire == one.writer.wire
+    assert len(fanout) == 4
+    for viewer in (plain, one, other, slow):
+        fanout.remove(viewer.lane)
+    assert len(fanout) == 0
 
 
 def test_datagrams_go_to_all_addresses_of_a_pair_at_once():

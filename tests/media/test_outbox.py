@@ -130,6 +130,16 @@ def test_stalls_are_counted_from_the_last_progress():
     assert viewer.outbox.stalled(18 * NS_PER_S)
 
 
+def test_a_flow_may_wait_for_longer_than_replies():
+    viewer = Viewer()
+    viewer.flow.stall_ns = 60 * NS_PER_S
+    viewer.media("K", key=True)
+    viewer.control("<r>")
+    assert viewer.outbox.next_timeout() == 60 * NS_PER_S
+    viewer.outbox.sent(len(viewer.outbox.head()), 20 * NS_PER_S)
+    assert viewer.outbox.next_timeout() == 30 * NS_PER_S
+
+
 def test_forgetting_leaves_replies_and_the_partial_head():
     viewer = Viewer()
     viewer.media("K", key=True, sent=1)

@@ -46,6 +46,7 @@ class FakeWriter:
     """A connection that takes everything while it is clear."""
 
     direct = None
+    frame = None
 
     def __init__(self, clock):
         self.clock = clock

@@ -153,8 +153,8 @@ class Footage:
         row = RecordingRow(1, uuid.UUID(int=1), "gate", "main", BEGIN, self.ended_ns)
         return Held(row, "rec-gate.main", None, None, bool(self.grows), self.held_tracks)
 
-    def growing(self, held):
-        return bool(self.grows)
+    def edge_ns(self, held):
+        return self._live.end_utc_ns if self.grows else None
 
     def reading(self, held, *, tracks=None, keys_only=False, apart_ns=0, follow=False):
         return Reading(self, tracks=tracks, keys_only=keys_only, apart_ns=apart_ns, follow=follow)

@@ -37,8 +37,8 @@ def test_what_there_is_and_what_is_being_written(recorded):
     assert 0 < units[-1].utc_ns - first.until_ns < NS_PER_S
     assert library.find("rec-cam-1.main").row.uuid == second.row.uuid
     assert library.find("rec-cam-7.main") is None
-    assert library.growing(first)
-    assert not Library(recorded.index).growing(first)
+    assert library.edge_ns(first) == first.until_ns
+    assert Library(recorded.index).edge_ns(first) is None
 
 
 def test_without_a_recorder_the_files_tell(recorded):
@@ -82,6 +82,8 @@ def test_spans_are_told_of_all_at_once(index: MediaIndex):
     footage.recording(index, "empty")
     footage.add(index, footage.minutes(gate, 3, on=on))
     (span,) = index.spans().values()
+    assert index.span(span.recording_id) == span
+    assert index.span(span.recording_id + 1) is None
     assert (span.recording_id, span.newest_serial) == (gate, 3)
     assert (span.start_utc_ns, span.end_utc_ns) == (footage.at(0), footage.at(180))
 

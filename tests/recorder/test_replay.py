@@ -137,6 +137,17 @@ def test_nothing_on_that_side():
         next(Replay(empty, empty.held, order()).items())
 
 
+def test_what_has_not_come_yet_is_not_there_but_this_moment_is():
+    footage = Footage()
+    footage.write(at(0), GOP, sound=False, grows=True)
+    for seconds in (1, 9.9):
+        assert [ms(one.unit.utc_ns) for one in played(footage, order(from_ns=at(seconds)))] == [0, 40, 80, 120]
+    for until_ns in (None, at(90)):
+        with pytest.raises(NothingThereError, match="has not come yet"):
+            next(Replay(footage, footage.held, order(from_ns=at(11), until_ns=until_ns)).items())
+    assert played(footage, order(from_ns=at(60), reverse=True))
+
+
 def test_a_long_segment_without_what_is_wanted():
     footage = Footage()
     footage.write(at(0), GOP * 500, sound=False, claimed_bytes=1 << 20)

@@ -34,6 +34,7 @@ class Connection:
     """Takes everything at once; keeps (nanoseconds, channel, packet)."""
 
     direct = None
+    frame = None
     clear = True
 
     def __init__(self, clock):

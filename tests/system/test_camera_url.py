@@ -41,11 +41,31 @@ def test_table(text, url, shown):
 
 
 @pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("rtsp://cam/x", RtspUrl("rtsp", "cam", 80, "/x")),
+        ("rtsp://cam:554/x", RtspUrl("rtsp", "cam", 554, "/x")),
+        ("http://u:p@cam/x?y", RtspUrl("rtsp", "cam", 80, "/x?y", "u", "p")),
+        ("http://cam:8080", RtspUrl("rtsp", "cam", 8080)),
+    ],
+)
+def test_tunnelled_through_http(text, url):
+    assert parse_camera_url(text, {}, tunnelled=True) == url
+    assert RtspUrl.parse(url.with_credentials) == url  # which is how drivers get it
+
+
+def test_no_tunnel_through_what_is_no_http():
+    with pytest.raises(ExpectedError, match="ftp:// is not one"):
+        parse_camera_url("ftp://cam/", {}, tunnelled=True)
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("", "an address such as"),
         ("192.0.2.1/stream", "an address such as"),
-        ("http://192.0.2.1/", "http:// is not one"),
+        ("http://192.0.2.1/", 'transport = "http" beside it'),
+        ("ftp://192.0.2.1/", "ftp:// is not one"),
         ("rtsp://", "an address such as"),
         ("rtsp://a b/", "an address such as"),
         ("rtsp://-x/", "an address such as"),

@@ -109,7 +109,9 @@ BROKEN = [
     ("[[camera]]\nurl = 'rtsp://h/'", ["camera[0].id: expected this key, as it has no default"]),
     ("[[camera]]\nid = 'a'", ["camera[0]: expected url, or a [[camera.stream]] with one"]),
     ("[[camera]]\nid = 'a'\nurl = 'http://admin:hunter2@h/'",
-     ['camera[0].url: "http://***@h/": expected an rtsp:// or rtsps:// address, http:// is not one']),
+     ['camera[0].url: "http://***@h/": expected an rtsp:// or rtsps:// address; or transport = "http" beside it, for RTSP through HTTP']),
+    ("[[camera]]\nid = 'a'\ndriver = 'aiortsp'\n[[camera.stream]]\ntransport = 'http'\nurl = 'http://h/'",
+     ['camera[0].stream[0].transport: "http": expected tcp or udp; http needs driver = "native"']),
     ("[[camera]]\nid = 'a'\nurl = 5", ["camera[0].url: 5: expected an address in quotes such as rtsp://192.0.2.10/stream1"]),
     ("[[camera]]\nid = 'a'\n[[camera.stream]]\nurl='rtsp://h/'\n[[camera.stream]]\nurl = 'rtsps://h/'\ntransport = 'udp'",
      ['camera[0].stream[1].transport: "udp": expected "tcp": over rtsps:// the media travel in the connection']),
@@ -164,6 +166,12 @@ def test_the_shortest_camera():
         True,
         "rtsp://192.0.2.1/x",
     )
+
+
+def test_a_camera_behind_a_tunnel():
+    text = "[[camera]]\nid = 'a'\n[[camera.stream]]\nurl = 'http://u:p@h/x'\ntransport = 'http'"
+    (stream,) = read_text(text).cameras[0].streams
+    assert (stream.transport, stream.url.with_credentials) == ("http", "rtsp://u:p@h:80/x")
 
 
 def test_streams_are_named_by_place():

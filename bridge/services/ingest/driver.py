@@ -41,6 +41,7 @@ class Errand:
     """What a driver is to fetch, with everything it needs for it.
 
     transport: the one to ask for first
+    tunnelled: the RTSP connection goes through HTTP
     tls:       what the certificates of cameras over rtsps are held against; None: there are none
     reactor:   Any, for it provides several of Twisted's interfaces (time, TCP, file descriptors, names)
     """
@@ -53,6 +54,7 @@ class Errand:
     random: random.Random
     statistics: IngestStatistics
     log: FilteringBoundLogger
+    tunnelled: bool = False
     tls: CameraTls | None = None
 
 

@@ -13,8 +13,18 @@ from bridge.wire.rtsp.url import RtspUrl
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN}
 
 
+class CameraRefusedError(Exception):
+    """A connection stands, and the camera will not have it so."""
+
+    def __init__(self, reason: DownReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.failed = _failed(reason, detail)
+
+
 def connect_failure(value: BaseException | None, url: RtspUrl, timeout_s: int) -> Failed:
     """Why no connection to `url` came about."""
+    if isinstance(value, CameraRefusedError):
+        return value.failed
     peer = url.authority if url.authority.endswith(f":{url.port}") else f"{url.authority}:{url.port}"
     code = getattr(value, "osError", None) or getattr(value, "errno", None)
     if isinstance(value, error.DNSLookupError | error.UnknownHostError | socket.gaierror):

@@ -39,6 +39,7 @@ from bridge.dialogue.rtsp_client_events import (
 )
 from bridge.services.ingest.driver import DriverOwner, Errand
 from bridge.services.ingest.failures import connect_failure
+from bridge.services.ingest.http_tunnel import MakeEndpoint, TunnelEndpoint
 from bridge.services.ingest.reception import REPORT_PERIOD_NS, Reception
 from bridge.services.ingest.tls import TlsEndpoint
 from bridge.services.ingest.udp import PUNCH, SourceCheck, UdpPair, note_small_buffer, senders_of
@@ -56,8 +57,6 @@ _PUNCHES = 2
 _INTERLEAVED = struct.Struct("!BBH")
 
 _PORT_TRIES_FAILED = "no free UDP ports"
-
-MakeEndpoint = Callable[[Any, RtspUrl], IStreamClientEndpoint]
 
 
 def tcp_endpoint(reactor: Any, url: RtspUrl) -> IStreamClientEndpoint:  # Any: see Errand.reactor
@@ -91,7 +90,7 @@ class NativeDriver:
         self._errand = errand
         self._silent_udp = silent_udp
         self._owner = owner
-        self._endpoint = endpoint
+        self._endpoint = _tunnel_over(endpoint, errand) if errand.tunnelled else endpoint
         self._source_check = source_check
         self._connecting: Deferred[Any] | None = None  # Any: the endpoint fires with the protocol
         self._connection: CameraConnection | None = None
@@ -125,8 +124,8 @@ class NativeDriver:
             url,
             transport=Lower.TCP if secure or self._tcp_instead else self._errand.transport,
             random_bytes=self._errand.random.randbytes,
-            # Over UDP the media would be in clear, and cameras that know SRTP are few.
-            policy=ClientPolicy(try_other_transport=not secure),
+            # Beside TLS the media would be in clear, and cameras that know SRTP are few.
+            policy=ClientPolicy(try_other_transport=not (secure or self._errand.tunnelled)),
             redirects_left=redirects_left,
         )
         factory = _ConnectionFactory(partial(CameraConnection, self._errand, client, self._source_check, self._ended))
@@ -167,6 +166,10 @@ class NativeDriver:
         if not self._over:
             self._over = True
             self._owner.on_down(outcome.reason, outcome.text)
+
+
+def _tunnel_over(below: MakeEndpoint, errand: Errand) -> MakeEndpoint:
+    return lambda reactor, url: TunnelEndpoint(reactor, url, errand.random.randbytes, below)
 
 
 class _ConnectionFactory(Factory):

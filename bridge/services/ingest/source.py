@@ -23,6 +23,9 @@ from bridge.services.ingest.tls import CameraTls, Trust
 from bridge.system.catalogue import StreamState
 from bridge.wire.rtsp.url import RtspUrl
 
+TUNNEL = "http"
+"""The transport that is not the camera's choice: RTSP and media through HTTP."""
+
 DRIVERS: Mapping[str, DriverMaker] = {"native": NativeDriver, "aiortsp": AiortspDriver}
 
 _KEEPS_ITS_DISTANCE = frozenset({DownReason.AUTH, DownReason.CERTIFICATE})
@@ -34,7 +37,7 @@ class StreamSettings:
     """Which stream to pull, and how.
 
     url:       with credentials, so it never shows
-    transport: `tcp` or `udp`: what to ask the camera for first
+    transport: `tcp` or `udp`: what to ask the camera for first; `http`: through a tunnel
     driver:    a name in DRIVERS
     tls_ca:    authorities that alone vouch for it over rtsps; none: what it shows first is trusted
     """
@@ -73,7 +76,8 @@ class CameraSource:
             raise ConfigurationError(f"driver {settings.driver!r}: expected one of {', '.join(drivers)}")
         try:
             url = RtspUrl.parse(settings.url)
-            transport = Lower(settings.transport)
+            tunnelled = settings.transport == TUNNEL
+            transport = Lower.TCP if tunnelled else Lower(settings.transport)
         except (RemoteProtocolError, ValueError) as error:
             raise ConfigurationError(f"stream {settings.camera_id}/{settings.stream_name}: {error}") from None
         if not ((url.user or "") + (url.password or "") + "-").isprintable():
@@ -84,7 +88,9 @@ class CameraSource:
         self.statistics = IngestStatistics()
         self._log = log.bind(camera=settings.camera_id, stream=settings.stream_name)
         tls = CameraTls(settings.camera_id, trust, clock, settings.tls_ca) if trust is not None else None
-        self._errand = Errand(url, transport, hub, reactor, clock, random, self.statistics, self._log, tls)
+        self._errand = Errand(
+            url, transport, hub, reactor, clock, random, self.statistics, self._log, tunnelled=tunnelled, tls=tls
+        )
         self._make_driver = drivers[settings.driver]
         self._on_state = on_state
         self._backoff = Backoff(random)

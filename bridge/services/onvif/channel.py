@@ -1,7 +1,8 @@
 """The HTTP connection of the ONVIF door: twisted.web's parser with limits that hold from the first line on.
 
 twisted.web alone would keep a whole body, of any size, for as long as it takes, before anybody is asked. Here a request
-is screened when its headers are complete; a refusal is answered at once and the connection closed.
+is screened when its headers are complete; a refusal is answered at once and the connection closed. A request for
+another door on this port takes the connection with it.
 """
 
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
 
+from bridge.base.errors import RemoteProtocolError
 from bridge.base.time import NS_PER_S
 from bridge.services.onvif.admission import Head, HttpLimits, refuse
 from bridge.services.onvif.service import Reply
+from bridge.services.onvif.takeover import OtherDoor, Takeover, refusal
 
 LINGER_S = 2
 MAX_DISCARDED_BYTES = 4 * 1024 * 1024
@@ -40,7 +43,7 @@ class OnvifRequest(http.Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         """A piece of the body, of either transfer coding."""
-        if self.channel.refused:
+        if self.channel.deaf:
             return
         self._left_bytes -= len(data)
         if self._left_bytes < 0:
@@ -87,6 +90,7 @@ class OnvifChannel(http.HTTPChannel):
         self._deadline: Any = None
         self._serving = False
         self._discarded_bytes = 0
+        self._taken: Takeover | None = None
         self.on_lost: Callable[[OnvifChannel], None] = lambda channel: None
 
     @property
@@ -94,8 +98,16 @@ class OnvifChannel(http.HTTPChannel):
         """Method and target of the request whose headers are complete and whose body is not."""
         return self._command.decode("latin-1"), self._path.decode("latin-1")
 
+    @property
+    def deaf(self) -> bool:
+        """Whether requests are over here: the latest was refused, or the connection is another door's."""
+        return self.refused or self._taken is not None
+
     def dataReceived(self, data: bytes) -> None:
         """Bytes came."""
+        if self._taken is not None:
+            self._taken.dataReceived(data)
+            return
         if self.refused:
             # Read and forget for a moment: closing with unread bytes would reset the connection before the client has
             # seen why.
@@ -109,6 +121,9 @@ class OnvifChannel(http.HTTPChannel):
 
     def screen(self, head: Head) -> int:
         """How many bytes of body the request may send; 0 after it was refused."""
+        if (other := self.door.other_door(head)) is not None:
+            self._hand_over(other, head)
+            return 0
         found = self.door.screen(head, self)
         if isinstance(found, int):
             if head.length is None or head.length <= found:
@@ -116,6 +131,18 @@ class OnvifChannel(http.HTTPChannel):
             found = refuse(413, "the body is too large")
         self.refuse(found)
         return 0
+
+    def _hand_over(self, other: OtherDoor, head: Head) -> None:
+        """From the end of this head on the connection is not ours any more, nor counted here."""
+        self.transport.unregisterProducer()
+        try:
+            self._taken = other.take(head, self.transport)
+        except RemoteProtocolError as error:
+            self.refuse(refusal(error))
+            return
+        self._cancel_deadline()
+        self.setTimeout(None)
+        self.on_lost(self)
 
     def refuse(self, reply: Reply) -> None:
         """Answers before the request is complete, and closes."""
@@ -138,22 +165,27 @@ class OnvifChannel(http.HTTPChannel):
         return [(name.encode(), value.encode()) for name, value in (*found, *reply.headers)]
 
     def _send100Continue(self) -> None:
-        if not self.refused:
+        if not self.refused and self.length != 0:
             super()._send100Continue()
 
     def lineReceived(self, line: bytes) -> None:
         """A line of a head; after a refusal the rest of what was read at once still comes by here."""
-        if not self.refused:
-            super().lineReceived(line)
+        if self.deaf:
+            return
+        super().lineReceived(line)
+        if self._taken is not None:
+            self.setRawMode()
 
     def rawDataReceived(self, data: bytes) -> None:
         """A piece of a body; the same holds."""
-        if not self.refused:
+        if self._taken is not None:
+            self._taken.dataReceived(data)
+        elif not self.refused:
             super().rawDataReceived(data)
 
     def allContentReceived(self) -> None:
         """The request is complete."""
-        if self.refused:
+        if self.deaf:
             return
         self._cancel_deadline()
         self._serving = True
@@ -175,7 +207,10 @@ class OnvifChannel(http.HTTPChannel):
         """The connection is gone."""
         self._cancel_deadline()
         super().connectionLost(reason)
-        self.on_lost(self)
+        if self._taken is not None:
+            self._taken.connectionLost(reason)
+        else:
+            self.on_lost(self)
 
     def _too_slow(self) -> None:
         self._deadline = None

@@ -103,13 +103,13 @@ class Media:
         return {"Profile": self._text(self._profile(call, request), "Profile")}
 
     def GetStreamUri(self, call: Call, request: Request) -> Answer:
-        """The same URI for every call and over restarts; no HTTP tunnel and no multicast yet."""
+        """The same URI for every call and over restarts; no multicast yet."""
         profile = self._profile(call, request)
         setup = request["StreamSetup"]
         stream, protocol = setup["Stream"], setup["Transport"]["Protocol"]
-        if stream != "RTP-Unicast" or protocol not in ("UDP", "RTSP"):
+        if stream != "RTP-Unicast" or protocol not in ("UDP", "RTSP", "HTTP"):
             raise SoapFault(invalid_value("InvalidStreamSetup", f"{stream} over {protocol} is not served"))
-        return {"MediaUri": _uri(stream_url(call, profile, udp=protocol == "UDP"))}
+        return {"MediaUri": _uri(stream_url(call, profile, udp=protocol == "UDP", tunnelled=protocol == "HTTP"))}
 
     def GetSnapshotUri(self, call: Call, request: Request) -> Answer:
         """A JPEG behind HTTP GET with the same log-in."""

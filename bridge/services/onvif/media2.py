@@ -22,6 +22,7 @@ from bridge.services.onvif.answers import (
     source_text,
     stream_url,
     video_source_configuration,
+    websocket_uri,
 )
 from bridge.services.onvif.call import Answer, Call, Request
 from bridge.services.onvif.profiles import AudioFacts, Profile, Profiles, SeenCamera, Source, VideoFacts
@@ -32,7 +33,7 @@ from bridge.wire.soap.faults import ACTION_NOT_SUPPORTED, SoapFault, invalid_val
 # IANA media subtypes; PCMA and opus are not in the schema's list, but are what IANA calls them.
 _AUDIO_ENCODINGS = {codec: codec.value for codec in Codec} | {Codec.AAC: "mpeg4-generic"}
 
-_STREAM_PROTOCOLS = ("RtspUnicast", "RTSP")
+_STREAM_PROTOCOLS = ("RtspUnicast", "RTSP", "RtspOverHttp")
 
 
 class Media2:
@@ -43,7 +44,7 @@ class Media2:
         self._render = render
         self._slices = slices
 
-    def capabilities(self, _call: Call) -> Answer:
+    def capabilities(self, call: Call) -> Answer:
         """`tr2:Capabilities2`: what is built."""
         return {
             "ProfileCapabilities": {
@@ -57,6 +58,7 @@ class Media2:
                 "NonAggregateControl": False,
                 "AutoStartMulticast": False,
                 "SecureRTSPStreaming": False,
+                "RTSPWebSocketUri": websocket_uri(call),
             },
             "SnapshotUri": True,
             "Rotation": False,
@@ -85,12 +87,14 @@ class Media2:
         return {"Profiles": await self._slices.gather(texts)}
 
     def GetStreamUri(self, call: Call, request: Request) -> Answer:
-        """The same URI for every call and over restarts; no HTTP tunnel and no multicast yet."""
+        """The same URI for every call and over restarts; no multicast yet."""
         profile = self._profile(call, request["ProfileToken"])
         protocol = request["Protocol"]
         if protocol not in _STREAM_PROTOCOLS:
-            raise SoapFault(invalid_value("InvalidStreamSetup", "only RtspUnicast and RTSP are served"))
-        return {"Uri": stream_url(call, profile, udp=protocol == "RtspUnicast")}
+            served = ", ".join(_STREAM_PROTOCOLS)
+            raise SoapFault(invalid_value("InvalidStreamSetup", f"{protocol} is not served, only {served}"))
+        udp, tunnelled = protocol == "RtspUnicast", protocol == "RtspOverHttp"
+        return {"Uri": stream_url(call, profile, udp=udp, tunnelled=tunnelled)}
 
     def GetSnapshotUri(self, call: Call, request: Request) -> Answer:
         """A JPEG behind HTTP GET with the same log-in."""

@@ -57,7 +57,7 @@ class RecordingControl:
             "MaxRecordings": float(MAX_RECORDINGS),
             "MaxRecordingJobs": MAX_RECORDINGS,
             "Options": True,
-            "MetadataRecording": False,
+            "MetadataRecording": True,
             "EventRecording": False,
             "ScheduledRecording": False,
         }

@@ -78,10 +78,11 @@ def track_attributes(seen: Seen, track: RecordedTrack) -> Answer:
             "Samplerate": track.track.clock_rate // 1000,
         }
     else:
+        # The camera's documents pass as they are: what is in them is not looked at.
         made["MetadataAttributes"] = {
-            "CanContainPTZ": False,
-            "CanContainAnalytics": False,
-            "CanContainNotifications": False,
+            "CanContainPTZ": True,
+            "CanContainAnalytics": True,
+            "CanContainNotifications": True,
         }
     return made
 

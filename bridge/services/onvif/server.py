@@ -16,6 +16,7 @@ from bridge.services.onvif.call import Call
 from bridge.services.onvif.channel import OnvifChannel, OnvifRequest
 from bridge.services.onvif.login import Login, UnauthorizedError
 from bridge.services.onvif.service import OnvifService, Post, Reply, unauthorized
+from bridge.services.onvif.takeover import OtherDoor
 
 PlainResource = Callable[[Call, str], Reply | Awaitable[Reply]]
 """Answers GET of one path for a caller who has logged in by HTTP Digest; it asks the gatekeeper itself."""
@@ -33,6 +34,7 @@ class OnvifServer:
         self._login = login
         self._limits = limits or HttpLimits()
         self._resources: list[tuple[str, PlainResource]] = []
+        self._others: list[OtherDoor] = []
         self._channels: dict[OnvifChannel, str] = {}
         self._per_address: Counter[str] = Counter()
         self.turned_away = 0
@@ -45,8 +47,16 @@ class OnvifServer:
         """GET of every path that begins with `prefix` is answered by `resource`."""
         self._resources.append((prefix, resource))
 
+    def add_door(self, door: OtherDoor) -> None:
+        """Requests that `door` wants are its own, and so are their connections from then on."""
+        self._others.append(door)
+
+    def other_door(self, head: Head) -> OtherDoor | None:
+        """Whose request that is; None: it is ours."""
+        return next((door for door in self._others if door.wants(head)), None)
+
     def hang_up(self) -> None:
-        """Ends every connection."""
+        """Ends every connection, but for those that other doors took over."""
         for channel in list(self._channels):
             channel.transport.abortConnection()
 

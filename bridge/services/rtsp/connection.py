@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -29,6 +28,7 @@ from bridge.dialogue.rtsp_server_events import (
     TrackEnded,
     TracksWanted,
 )
+from bridge.services.rtsp.carrier import Carrier
 from bridge.services.rtsp.served import PlayRefusedError
 from bridge.services.rtsp.writer import ConnectionWriter
 from bridge.wire.rtsp.message import Reader, Request, Response
@@ -60,19 +60,22 @@ class RtspConnection(Protocol):
         if transport is None:
             raise RuntimeError("connectionMade without a transport")
         self._now = self._server.clock.monotonic_ns()
-        peer_host, peer_port = _host_and_port(transport.getPeer())
-        local_host, local_port = _host_and_port(transport.getHost())
+        peer_host, peer_port = host_and_port(transport.getPeer())
+        local_host, local_port = host_and_port(transport.getHost())
         self.peer = f"{peer_host}:{peer_port}"
         self._log = self._log.bind(peer=self.peer)
         self.peer_host, self.local_host = peer_host, local_host
-        self.writer = ConnectionWriter(self._server.reactor, self._server.clock, transport, on_close=self._on_given_up)
+        frame = transport.frame if isinstance(transport, Carrier) else None
+        self.writer = ConnectionWriter(
+            self._server.reactor, self._server.clock, transport, on_close=self._on_given_up, frame=frame
+        )
         self.dialogue = Connection(
             self._server.side,
             peer_host=peer_host,
             local_host=local_host,
             local_port=local_port,
             now=self._now,
-            secure=ISSLTransport.providedBy(transport),
+            secure=bool(getattr(transport, "secure", False)),
         )
         self._server.connected(self)
 
@@ -202,7 +205,7 @@ class RtspConnection(Protocol):
         self._log.info("RTSP connection given up", reason=reason)
 
 
-def _host_and_port(address: object) -> tuple[str, int]:
+def host_and_port(address: object) -> tuple[str, int]:
     """An IPv4 address in IPv6 clothes is the IPv4 one: clients may be told it, and it must equal what they say."""
     if not isinstance(address, IPv4Address | IPv6Address):
         return "127.0.0.1", 0

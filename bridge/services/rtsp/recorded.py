@@ -78,7 +78,7 @@ class RecordedPresentation:
         for number, (track, token) in enumerate(
             zip(tracks, track_tokens(track.medium for track in tracks), strict=True)
         ):
-            if track.medium is Medium.METADATA or (track.medium is Medium.AUDIO and not self.audio):
+            if track.medium is Medium.AUDIO and not self.audio:
                 continue
             media = media_for_track(track, payload_type_of(number, track.codec), control_of(number))
             media = replace(media, attributes=[*media.attributes, ("x-onvif-track", token)])

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.rtsp_replay import Begins, ReplayTerms, ReplayWish
 from bridge.dialogue.rtsp_server_events import PlayRequested
-from bridge.dialogue.rtsp_session import Session
+from bridge.dialogue.rtsp_session import SESSION_TIMEOUT_S, Session
 from bridge.media.fanout import lane_for
 from bridge.media.outbox import MAX_MEDIA_BYTES, Allowance, Flow
 from bridge.media.replay_sender import ReplayLeg, ReplaySender
@@ -187,8 +187,9 @@ class ReplayViewer:
         """Tracks that were set up since the last PLAY, whether there are any."""
         new = self.session.legs.keys() - sender.legs.keys()
         if new:
-            # Nothing is dropped: a unit is given to the writer when nothing waits there.
-            flow = Flow(Allowance(MAX_MEDIA_BYTES))
+            # Nothing is dropped: a unit is given to the writer when nothing waits there. A client that has enough may
+            # stop reading for a while (`Rate-Control: no`); what it holds up is bounded.
+            flow = Flow(Allowance(MAX_MEDIA_BYTES), stall_ns=SESSION_TIMEOUT_S * NS_PER_S)
             routes = routes_of(self.session, self.ports, writer)
             for number in new:
                 lane = lane_for(routes[number], flow, resumes=True)

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from bridge.base.time import NS_PER_S, Clock
 from bridge.media.outbox import STALL_NS, Flow, Outbox, Tally
+from bridge.media.routes import Frame
 
 _TO_NEXT_MS = 0.001
 _LOOK_S = 1.0
@@ -38,8 +39,13 @@ class ConnectionWriter:
         transport: Any,  # an ITCPTransport, or what wraps one
         *,
         on_close: Callable[[str], object] = _ignore,
+        frame: Frame | None = None,
     ) -> None:
-        """on_close: called once with a reason when the writer gives the connection up (stalled, overrun, error)."""
+        """
+        on_close: called once with a reason when the writer gives the connection up (stalled, overrun, error)
+        frame:    what the carrier wants around each piece that is written
+        """
+        self.frame = frame
         self._reactor = reactor
         self._clock = clock
         self._transport = transport
@@ -87,10 +93,12 @@ class ConnectionWriter:
         if not self._closed and call not in self._waiting:
             self._waiting.append(call)
 
-    def write(self, data: bytes) -> None:
-        """Replies and RTCP: in order with the media, never dropped."""
+    def write(self, data: bytes, *, bare: bool = False) -> None:
+        """Replies and RTCP: in order with the media, never dropped. bare: a word of the carrier's own, as it is."""
         if self._closed:
             return
+        if self.frame is not None and not bare:
+            data = self.frame(data)
         sent = self._try(data) if self.clear else 0
         if sent < len(data) and not self._closed:
             was_clear = self.clear
@@ -104,6 +112,8 @@ class ConnectionWriter:
         """One whole access unit of `flow`: sent, queued, or dropped by the policy of the outbox."""
         if self._closed or self._losing:
             return
+        if self.frame is not None:
+            data = self.frame(data)
         sent = 0
         if self.clear and (key or not flow.waits_for_key):
             sent = self._try(data)
@@ -188,7 +198,7 @@ class ConnectionWriter:
         if due is None or self._closed:
             return
         if self._outbox.stalled(now):
-            self._give_up("stalled: the client has read nothing for 10 s")
+            self._give_up("stalled: the client has read nothing for too long")
             return
         self._timer = self._reactor.callLater((due - now) / NS_PER_S + _TO_NEXT_MS, self._watch_stall)
 

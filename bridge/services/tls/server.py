@@ -96,6 +96,7 @@ class TlsConnection(TLSMemoryBIOProtocol):
     factory: "TlsFactory"
     transport: Any  # ITCPTransport; there before anything else is called
     shaken = False
+    secure = True
     _deadline: IDelayedCall | None = None
     _socket: socket.socket | None = None
 

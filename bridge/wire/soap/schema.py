@@ -132,11 +132,11 @@ class Schemas:
         if not self._validator.validate(body):
             # Only now is it worth a copy: the official schema has more wildcards than libxml2 can be told of.
             fault = _fault_of(self._validator.error_log[0])
-            body = copy.deepcopy(body)
-            refused = self._decoder.take_out_extensions(body, operation.arguments)
+            known = copy.deepcopy(body)
+            refused = self._decoder.take_out_extensions(known, operation.arguments)
             if refused is not None:
                 raise SoapFault(refused)
-            if not self._validator.validate(body):
+            if not self._validator.validate(known):
                 raise SoapFault(fault)
         return self._decoder.decode(body, operation.arguments)
 

@@ -65,7 +65,7 @@ class TlsStage(Stage):
             *(getattr(self.errand, name) for name in ("url", "transport", "hub", "reactor", "clock", "random")),
             self.statistics,
             self.errand.log,
-            tls,
+            tls=tls,
         )
         self.server_tls = ServerTls(self.reactor)
         key = key or rsa_key()

@@ -108,6 +108,19 @@ def test_stream_uri_names_the_host_that_was_called(bridge, host, expected):
     assert texts(bridge.ask("media", "GetStreamUri", setup(), host=host), "Uri") == [expected]
 
 
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("bridge.example.net:8580", "http://bridge.example.net:8580/live/gate"),
+        ("bridge.example.net", "http://bridge.example.net:80/live/gate"),
+        (".".join(["a" * 60] * 3) + ":580", "http://192.0.2.5:580/live/gate"),
+    ],
+)
+def test_stream_uri_of_the_tunnel_is_on_the_port_that_was_called(bridge, host, expected):
+    answer = bridge.ask("media", "GetStreamUri", setup(protocol="HTTP"), host=host)
+    assert texts(answer, "Uri") == [expected]
+
+
 def test_uris_are_short(bridge):
     host = ".".join(["a" * 60] * 3)
     (uri,) = texts(bridge.ask("media", "GetStreamUri", setup(), host=host), "Uri")
@@ -119,7 +132,7 @@ def test_uris_are_short(bridge):
 
 @pytest.mark.parametrize(
     ("stream", "protocol"),
-    [("RTP-Unicast", "HTTP"), ("RTP-Unicast", "TCP"), ("RTP-Multicast", "UDP"), ("RTP-Multicast", "RTSP")],
+    [("RTP-Multicast", "HTTP"), ("RTP-Unicast", "TCP"), ("RTP-Multicast", "UDP"), ("RTP-Multicast", "RTSP")],
 )
 def test_stream_setups_that_are_not_served(bridge, stream, protocol):
     fault = bridge.fault("media", "GetStreamUri", setup(stream, protocol))

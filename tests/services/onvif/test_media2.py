@@ -158,7 +158,19 @@ def test_stream_uri(bridge, protocol):
     assert texts(answer, "Uri") == ["rtsp://192.0.2.5:554/live/yard"]
 
 
-@pytest.mark.parametrize("protocol", ["RtspMulticast", "RtspOverHttp", "RTMP", ""])
+def test_where_rtsp_is_over_websocket(bridge):
+    (capabilities,) = bridge.ask("media2", "GetServiceCapabilities")
+    (streaming,) = (each for each in capabilities if each.tag.endswith("StreamingCapabilities"))
+    assert streaming.get("RTSPWebSocketUri") == "ws:/onvif/rtsp_over_websocket"
+
+
+def test_stream_uri_of_the_tunnel_is_on_the_port_that_was_called(bridge):
+    arguments = f"<Protocol>RtspOverHttp</Protocol>{profile('yard.main')}"
+    answer = bridge.ask("media2", "GetStreamUri", arguments, host="bridge.example.net:8580")
+    assert texts(answer, "Uri") == ["http://bridge.example.net:8580/live/yard"]
+
+
+@pytest.mark.parametrize("protocol", ["RtspMulticast", "RTMP", ""])
 def test_stream_uri_of_other_protocols(bridge, protocol):
     fault = bridge.fault("media2", "GetStreamUri", f"<Protocol>{protocol}</Protocol>{profile('yard.main')}")
     assert fault == "Sender/InvalidArgVal/InvalidStreamSetup"

@@ -36,10 +36,10 @@ def test_a_filter_sees_all_that_is_told():
         assert parse_filter(text).matches(node), text
 
 
-def test_metadata_is_told_as_holding_nothing_yet():
+def test_metadata_may_hold_whatever_cameras_send():
     track = RecordedTrack("META001", Track(Codec.ONVIF_METADATA, 90_000))
     assert track_attributes(seen_of("rec-gate.main"), track)["MetadataAttributes"] == {
-        "CanContainPTZ": False,
-        "CanContainAnalytics": False,
-        "CanContainNotifications": False,
+        "CanContainPTZ": True,
+        "CanContainAnalytics": True,
+        "CanContainNotifications": True,
     }

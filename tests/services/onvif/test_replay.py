@@ -23,13 +23,18 @@ def test_where_it_plays(bridge, protocol):
     assert texts(answer, "Uri") == ["rtsp://192.0.2.5:554/recordings/rec-gate.main"]
 
 
+def test_where_it_plays_through_the_tunnel(bridge):
+    answer = bridge.ask("replay", "GetReplayUri", arguments(protocol="HTTP"), host="bridge.example.net:8580")
+    assert texts(answer, "Uri") == ["http://bridge.example.net:8580/recordings/rec-gate.main"]
+
+
 def test_a_long_host_name_gives_way_to_our_address(bridge):
     answer = bridge.ask("replay", "GetReplayUri", arguments(), host=f"{'a' * 60}.{'b' * 60}:580")
     assert texts(answer, "Uri") == ["rtsp://192.0.2.5:554/recordings/rec-gate.main"]
 
 
 @pytest.mark.parametrize(
-    ("stream", "protocol"), [("RTP-Unicast", "HTTP"), ("RTP-Unicast", "TCP"), ("RTP-Multicast", "UDP")]
+    ("stream", "protocol"), [("RTP-Multicast", "HTTP"), ("RTP-Unicast", "TCP"), ("RTP-Multicast", "UDP")]
 )
 def test_transports_that_are_not_there(bridge, stream, protocol):
     assert bridge.fault("replay", "GetReplayUri", arguments(stream, protocol)) == INVALID_SETUP
@@ -60,4 +65,5 @@ def test_capabilities(bridge):
         "ReversePlayback": "true",
         "SessionTimeoutRange": "60 60",
         "RTP_RTSP_TCP": "true",
+        "RTSPWebSocketUri": "ws:/onvif/rtsp_over_websocket",
     }

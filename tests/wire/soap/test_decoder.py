@@ -15,6 +15,8 @@ TRT = "http://www.onvif.org/ver10/media/wsdl"
 TDS = "http://www.onvif.org/ver10/device/wsdl"
 TT = "http://www.onvif.org/ver10/schema"
 TSE = "http://www.onvif.org/ver10/search/wsdl"
+WSNT = "http://docs.oasis-open.org/wsn/b-2"
+TEV = "http://www.onvif.org/ver10/events/wsdl"
 
 
 def read(service: str, name: str, text: str) -> Any:
@@ -122,6 +124,15 @@ def test_vendor_extensions_are_ignored() -> None:
         text = f"<trt:StreamSetup>{setup}{extra}</trt:StreamSetup><trt:ProfileToken>p</trt:ProfileToken>"
         text = f"<trt:GetStreamUri>{text}</trt:GetStreamUri>"
         assert read("media", "GetStreamUri", text)["ProfileToken"] == "p"
+
+
+def test_vendor_extensions_take_nothing_else_away() -> None:
+    topic = f'<b:TopicExpression xmlns:b="{WSNT}" Dialect="urn:dialect">tns1:Device</b:TopicExpression>'
+    for extra in ('<x:More xmlns:x="urn:maker"/>', "<e:Future/>", "<Bare/>"):
+        text = f"<e:Filter>{topic}</e:Filter>{extra}"
+        text = f'<e:CreatePullPointSubscription xmlns:e="{TEV}">{text}</e:CreatePullPointSubscription>'
+        (found,) = read("events", "CreatePullPointSubscription", text)["Filter"]["_value_1"]
+        assert found.text == "tns1:Device"
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,0 +1,91 @@
+"""What carries RTSP where it does not have a TCP connection to itself: a transport around another one.
+
+`RtspConnection` and its writer ask of a transport what is here; a carrier changes of it what it must. Connections that
+are carried come from the HTTP door, with the head of the request that began them.
+"""
+
+from typing import Any, Protocol
+
+from bridge.media.routes import Frame
+
+
+class HttpHead(Protocol):
+    """The first lines of a request, as the HTTP door read them. length: of the body; None: it comes in chunks."""
+
+    @property
+    def method(self) -> str:
+        """GET, POST …"""
+
+    @property
+    def length(self) -> int | None:
+        """0 as well when the head says nothing of it."""
+
+    def value(self, name: str) -> str:
+        """The first value of a header, "" when there is none."""
+
+
+class Carrier:
+    """Passes everything on to the transport below.
+
+    frame: what is to be around each piece that is written; whoever writes puts it there, as media for many viewers are
+           framed once
+    """
+
+    frame: Frame | None = None
+
+    def __init__(self, below: Any) -> None:  # Any: ITCPTransport, or TLS around one
+        self._below = below
+
+    def getPeer(self) -> Any:  # noqa: N802 - Twisted's names, all of them
+        """The client."""
+        return self._below.getPeer()
+
+    def getHost(self) -> Any:  # noqa: N802
+        """Our end."""
+        return self._below.getHost()
+
+    def getHandle(self) -> Any:  # noqa: N802
+        """A socket, if bytes may be sent to it as they are; anything else, if they must go through `write`."""
+        return self._below.getHandle()
+
+    @property
+    def secure(self) -> bool:
+        """Whether there is TLS below."""
+        return bool(getattr(self._below, "secure", False))
+
+    @property
+    def queued_bytes(self) -> int:
+        """What the transport below has not got rid of, where it says so."""
+        return int(getattr(self._below, "queued_bytes", 0))
+
+    def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802
+        """Asked of sockets only."""
+        self._below.setTcpNoDelay(enabled)
+
+    def write(self, data: bytes) -> None:
+        """Asked where there is no socket."""
+        self._below.write(data)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:  # noqa: N802
+        """Who is told when there is no more room to write, and when there is again."""
+        self._below.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:  # noqa: N802
+        """Nobody any more."""
+        self._below.unregisterProducer()
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Requests are not to come for a while."""
+        self._below.pauseProducing()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """They may come again."""
+        self._below.resumeProducing()
+
+    def loseConnection(self) -> None:  # noqa: N802
+        """Closes when all is written."""
+        self._below.loseConnection()
+
+    def abortConnection(self) -> None:  # noqa: N802
+        """Closes at once."""
+        self._below.abortConnection()
