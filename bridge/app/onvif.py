@@ -13,7 +13,7 @@ from bridge.dialogue.digest import DigestAuthenticator
 from bridge.dialogue.discovery import DiscoverableDevice
 from bridge.dialogue.wsse import TokenChecker
 from bridge.services.discovery.responder import DiscoveryResponder
-from bridge.services.onvif.addresses import PublicAddress
+from bridge.services.onvif.addresses import PublicAddress, bracketed
 from bridge.services.onvif.admission import HttpLimits
 from bridge.services.onvif.device import Identity, Ports
 from bridge.services.onvif.host import Host, HostFacts
@@ -79,7 +79,8 @@ class OnvifDoor:
     def tell(self, config: Config) -> None:
         """From now on answers carry the addresses and ports of `config`."""
         self._service.public = _public(config)
-        self._ports.http, self._ports.rtsp = config.ports.onvif, config.ports.rtsp
+        ports = config.ports
+        self._ports.http, self._ports.https, self._ports.rtsp = ports.onvif, ports.onvif_tls, ports.rtsp
         self._service.forget_answers()
 
     def rights_changed(self) -> None:
@@ -126,7 +127,7 @@ def build_onvif(
         clock,
         secrets.token_bytes,
     )
-    ports = Ports(config.ports.onvif, 0, config.ports.rtsp)
+    ports = Ports(config.ports.onvif, config.ports.onvif_tls, config.ports.rtsp)
     slices = Slices(clock, lambda call: reactor.callLater(0, call))
     profiles = Profiles(catalogue, gatekeeper, slices)
     recorded = Recorded(recording.library, catalogue, gatekeeper, slices, in_pool, clock)
@@ -157,21 +158,27 @@ def build_onvif(
     server.add_resource(PREFIX, SnapshotPage(catalogue, gatekeeper, still).answer)
     device = DiscoverableDevice(identity.endpoint, scopes, clock.utc_ns() // NS_PER_S, secrets.token_bytes)
 
-    def xaddr(address: str) -> str:
-        public = service.public
-        return f"http://{public.host or address}:{public.onvif_port or ports.http}{SERVICES['device'].path}"
+    def xaddrs(address: str) -> tuple[str, ...]:
+        public, path = service.public, SERVICES["device"].path
+        host = bracketed(public.host or address)
+        doors = (
+            ("http", ports.http, public.onvif_port),
+            ("https", ports.https, public.onvif_tls_port),
+        )
+        return tuple(f"{scheme}://{host}:{outer or port}{path}" for scheme, port, outer in doors if port)
 
     discovery = None
-    if config.discovery.enabled and config.ports.onvif:
+    if config.discovery.enabled and (config.ports.onvif or config.ports.onvif_tls):
         addresses = _addresses(config.bind_of("discovery"), facts)
-        discovery = DiscoveryResponder(reactor, clock, device, addresses, xaddr, secrets.randbelow)
+        discovery = DiscoveryResponder(reactor, clock, device, addresses, xaddrs, secrets.randbelow)
     warming = Warming(reactor, clock, profiles, served.keepers)
     return OnvifDoor(server, service, ports, warming, served.search, discovery)
 
 
 def _public(config: Config) -> PublicAddress:
     return PublicAddress(
-        rtsp_port=config.public.rtsp or config.ports.rtsp,
+        rtsp_port=config.ports.rtsp and (config.public.rtsp or config.ports.rtsp),
+        rtsps_port=config.ports.rtsps and (config.public.rtsps or config.ports.rtsps),
         host=config.public.host,
         onvif_port=config.public.onvif,
         onvif_tls_port=config.public.onvif_tls,

@@ -97,13 +97,28 @@ class _Exchange:
 class Connection:
     """See the module. Holds back at most PENDING_REQUESTS; a client that sends more meanwhile is cut off."""
 
-    def __init__(self, side: ServerSide, *, peer_host: str, local_host: str, local_port: int, now: MonotonicNs) -> None:
-        """Both hosts are addresses, as the socket names them."""
+    def __init__(
+        self,
+        side: ServerSide,
+        *,
+        peer_host: str,
+        local_host: str,
+        local_port: int,
+        now: MonotonicNs,
+        secure: bool = False,
+    ) -> None:
+        """
+        hosts:  addresses, as the socket names them
+        secure: RTSP over TLS; media then travel in the connection alone
+        """
         self.peer_host = peer_host
         self.local_host = local_host
+        self._secure = secure
         self._side = side
         self._sessions = side.sessions
-        self._root = f"rtsp://{f'[{local_host}]' if ':' in local_host else local_host}:{local_port}"
+        self._root = (
+            f"{'rtsps' if secure else 'rtsp'}://{f'[{local_host}]' if ':' in local_host else local_host}:{local_port}"
+        )
         self._visitor = Visitor(side.login, peer_host)
         self._described_path = ""
         self._pending: deque[Request | RemoteProtocolError] = deque()
@@ -401,6 +416,7 @@ class Connection:
             parse_transports(",".join(exchange.request.headers.all("Transport"))),
             peer_host=self.peer_host,
             taken=self._channels_taken(session, offered.track),
+            secure=self._secure,
             beside=next((leg.route for track, leg in session.legs.items() if track != offered.track), None)
             if session
             else None,

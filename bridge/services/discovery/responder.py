@@ -38,21 +38,21 @@ class DiscoveryResponder:
         clock: Clock,
         device: DiscoverableDevice,
         addresses: Sequence[str],
-        xaddr: Callable[[str], str],
+        xaddrs: Callable[[str], tuple[str, ...]],
         random_ms: Callable[[int], int],
         *,
         port: int = PORT,
     ) -> None:
         """
         addresses: IPv4 addresses of the interfaces to be found on
-        xaddr:     address of ours -> URL of the device service
+        xaddrs:    address of ours -> URLs of the device service, that in clear first
         random_ms: limit -> a number below it
         """
         self._reactor = reactor
         self._clock = clock
         self._device = device
         self._addresses = addresses
-        self._xaddr = xaddr
+        self._xaddrs = xaddrs
         self._random_ms = random_ms
         self._port = port
         self._log = structlog.get_logger().bind(door="discovery")
@@ -90,7 +90,7 @@ class DiscoveryResponder:
         if len(self._waiting) >= MAX_WAITING:
             self.dropped += 1
             return
-        answer = self._device.answer(data, source[0], (self._xaddr(local),), now, unicast=unicast)
+        answer = self._device.answer(data, source[0], self._xaddrs(local), now, unicast=unicast)
         if answer is not None:
             delay_ms = 0 if unicast else self._random_ms(MAX_DELAY_MS)
             self._later(delay_ms / 1000, self._send, reply, answer, source)
@@ -117,7 +117,7 @@ class DiscoveryResponder:
 
     def _say_hello(self) -> None:
         for address, port in self._groups.items():
-            self._send(port, self._device.hello((self._xaddr(address),)), (GROUP, self._port))
+            self._send(port, self._device.hello(self._xaddrs(address)), (GROUP, self._port))
 
     def _to_all(self, message: bytes) -> None:
         for port in self._groups.values():

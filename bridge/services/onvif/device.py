@@ -248,7 +248,10 @@ class Device:
         return {"NetworkInterfaces": [_interface(interface) for interface in interfaces]}
 
     def GetNetworkProtocols(self, _call: Call, _request: Request) -> Answer:
-        """The ports on this host, not those of a port forward in front of it."""
+        """The ports on this host, not those of a port forward in front of it.
+
+        RTSPS has no name here: the schema knows HTTP, HTTPS and RTSP (tt:NetworkProtocolType).
+        """
         ports = {"HTTP": self._ports.http, "HTTPS": self._ports.https, "RTSP": self._ports.rtsp}
         return {"NetworkProtocols": [{"Name": name, "Enabled": True, "Port": [p]} for name, p in ports.items() if p]}
 

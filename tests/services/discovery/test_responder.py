@@ -67,7 +67,7 @@ def responder(reactor, addresses=("192.0.2.5", "198.51.100.1"), random_ms=lambda
         ManualClock(),
         device,
         addresses,
-        lambda address: f"http://{address}:580/onvif/device_service",
+        lambda address: (f"http://{address}:580/onvif/device_service",),
         random_ms,
     )
     made.start()
