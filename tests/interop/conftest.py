@@ -108,13 +108,21 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running(
-    arguments: Sequence[str], folder: Path, environ: dict[str, str] | None = None, *, data: Path | None = None
+    arguments: Sequence[str],
+    folder: Path,
+    environ: dict[str, str] | None = None,
+    *,
+    data: Path | None = None,
+    within: Sequence[str] = (),
 ) -> Iterator[Service]:
-    """`onb …` until the block ends; fails with its log when it does not become ready. data: its data folder."""
+    """`onb …` until the block ends; fails with its log when it does not become ready.
+
+    data: its data folder; within: what runs a command elsewhere, and becomes it
+    """
     log = folder / "service.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bridge.cli", *arguments],
+            [*within, sys.executable, "-m", "bridge.cli", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
