@@ -42,8 +42,8 @@ from bridge.wire.soap.schema import Schemas
 PRODUCT = "Open Network Bridge"
 HARDWARE = "Software"
 
-PER_ADDRESS, PER_DEVICE = 128, 4
-"""Connections of one client: a recorder that has a hundred virtual devices keeps a few to each of them."""
+PER_DEVICE = 4
+"""More connections of one client: a recorder that has a hundred virtual devices keeps a few to each of them."""
 
 
 class OnvifDoor:
@@ -64,7 +64,7 @@ class OnvifDoor:
         self._warming, self._search, self._discovery = warming, search, discovery
         self._instance_id = clock.utc_ns() // NS_PER_S
         self._shown: dict[Place, tuple[Face, DiscoverableDevice]] = {}
-        if discovery is not None and ports.http:
+        if discovery is not None and (ports.http or ports.https):
             discovery.add(self._discoverable(faces.own))
 
     @property
@@ -91,7 +91,8 @@ class OnvifDoor:
     def tell(self, config: Config) -> None:
         """From now on answers carry the addresses and ports of `config`."""
         self._service.public = _public(config)
-        self._ports.http, self._ports.rtsp = config.ports.onvif, config.ports.rtsp
+        ports = config.ports
+        self._ports.http, self._ports.https, self._ports.rtsp = ports.onvif, ports.onvif_tls, ports.rtsp
         self._service.forget_answers()
 
     def show(self, cameras: Iterable[CameraConfig]) -> None:
@@ -120,14 +121,16 @@ class OnvifDoor:
         return Face(identity, scopes, camera.id, camera.device_address or "", camera.device_port)
 
     def _discoverable(self, face: Face) -> DiscoverableDevice:
-        def xaddr(local: str) -> str:
-            public = face.public(self._service.public)
-            host = public.host or face.address or local
-            port = face.port or public.onvif_port or self._ports.http
-            return f"http://{bracketed(host)}:{port}{SERVICES['device'].path}"
+        def xaddrs(local: str) -> tuple[str, ...]:
+            public, ports, path = face.public(self._service.public), self._ports, SERVICES["device"].path
+            host = bracketed(public.host or face.address or local)
+            doors = [("http", ports.http, public.onvif_port), ("https", ports.https, public.onvif_tls_port)]
+            if face.port:
+                doors = [("http", face.port, 0)]
+            return tuple(f"{scheme}://{host}:{outer or port}{path}" for scheme, port, outer in doors if port)
 
         endpoint = face.identity.endpoint
-        return DiscoverableDevice(endpoint, face.scopes, self._instance_id, secrets.token_bytes, xaddr)
+        return DiscoverableDevice(endpoint, face.scopes, self._instance_id, secrets.token_bytes, xaddrs)
 
     def rights_changed(self) -> None:
         """What was made under the old ones is not handed out any more."""
@@ -178,7 +181,7 @@ def build_onvif(
         clock,
         secrets.token_bytes,
     )
-    ports = Ports(config.ports.onvif, 0, config.ports.rtsp)
+    ports = Ports(config.ports.onvif, config.ports.onvif_tls, config.ports.rtsp)
     slices = Slices(clock, lambda call: reactor.callLater(0, call))
     profiles = Profiles(catalogue, gatekeeper, slices)
     recorded = Recorded(recording.library, catalogue, gatekeeper, slices, in_pool, clock)
@@ -195,16 +198,19 @@ def build_onvif(
     )
     for name in SERVED:
         service.register(name, {**served.handlers[name], **(handlers_for(name) if ignore else {})})
+    devices = sum(1 for camera in config.cameras if camera.device_port)
     limits = HttpLimits(
         body_bytes=config.limits.http_body_bytes,
+        first_request_s=config.limits.first_request_timeout_ns // NS_PER_S,
         request_s=config.limits.request_timeout_ns // NS_PER_S,
+        idle_s=config.limits.idle_timeout_ns // NS_PER_S,
         connections=config.limits.http_connections,
-        connections_per_address=PER_ADDRESS + PER_DEVICE * sum(1 for camera in config.cameras if camera.device_port),
+        connections_per_address=config.limits.http_connections_per_address + PER_DEVICE * devices,
     )
     server = OnvifServer(reactor, service, login, clock, limits)
     server.add_resource(PREFIX, SnapshotPage(catalogue, gatekeeper, still).answer)
     discovery = None
-    if config.discovery.enabled and config.ports.onvif:
+    if config.discovery.enabled and (config.ports.onvif or config.ports.onvif_tls or devices):
         discovery = DiscoveryResponder(
             reactor, clock, _addresses(config.bind_of("discovery"), facts), secrets.randbelow
         )
@@ -214,7 +220,8 @@ def build_onvif(
 
 def _public(config: Config) -> PublicAddress:
     return PublicAddress(
-        rtsp_port=config.public.rtsp or config.ports.rtsp,
+        rtsp_port=config.ports.rtsp and (config.public.rtsp or config.ports.rtsp),
+        rtsps_port=config.ports.rtsps and (config.public.rtsps or config.ports.rtsps),
         host=config.public.host,
         onvif_port=config.public.onvif,
         onvif_tls_port=config.public.onvif_tls,

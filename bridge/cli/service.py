@@ -8,6 +8,7 @@ import typer
 
 from bridge import __version__
 from bridge.cli.cameras import cameras_app
+from bridge.cli.certificates import certificates_app
 from bridge.cli.opened import load_config, set_up_logs
 from bridge.cli.recordings import recordings_app
 from bridge.cli.terminal import (
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(users_app, name="users")
 app.add_typer(cameras_app, name="cameras")
 app.add_typer(recordings_app, name="recordings")
+app.add_typer(certificates_app, name="certificates")
 
 
 def main() -> None:

@@ -42,19 +42,19 @@ class DiscoverableDevice:
         device_scopes: tuple[str, ...],
         instance_id: int,
         random_bytes: Callable[[int], bytes],
-        xaddr: Callable[[str], str],
+        xaddrs: Callable[[str], tuple[str, ...]],
     ) -> None:
         """
         endpoint:     `urn:uuid:…`, for ever the same
         instance_id:  seconds since 1970 at our start: does not go down over restarts
         random_bytes: for message ids
-        xaddr:        address of an interface of ours -> URL of the device service, as seen from there
+        xaddrs:       address of an interface of ours -> URLs of the device service, as seen from there, in clear first
         """
         self._endpoint = endpoint
         self._scopes = device_scopes
         self._instance_id = instance_id
         self._random_bytes = random_bytes
-        self._xaddr = xaddr
+        self._xaddrs = xaddrs
         self._number = 0
 
     def hello(self, local: str) -> bytes:
@@ -87,7 +87,7 @@ class DiscoverableDevice:
         return scopes.match(probe.scopes, probe.match_by, self._scopes)
 
     def _announcement(self, local: str) -> Announcement:
-        return Announcement(self._endpoint, self._scopes, (self._xaddr(local),))
+        return Announcement(self._endpoint, self._scopes, self._xaddrs(local))
 
     def _sequence(self) -> Sequence:
         self._number += 1

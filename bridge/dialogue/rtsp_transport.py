@@ -14,12 +14,15 @@ from bridge.wire.rtsp.headers import LowerTransport, Transport
 CHANNELS = 256
 
 
-def choose_route(offers: Iterable[Transport], *, peer_host: str, taken: set[int], beside: Route | None = None) -> Route:
+def choose_route(
+    offers: Iterable[Transport], *, peer_host: str, taken: set[int], beside: Route | None = None, secure: bool = False
+) -> Route:
     """The route of the first offer that we can serve. Raises RemoteProtocolError: 461, or 462 for another's address.
 
     peer_host: where the RTSP connection comes from; packets go nowhere else, or we would flood whom a client names
     taken:     channels of the connection that are in use
     beside:    a route that the session has already; all of one session are of one kind
+    secure:    the connection is RTSP over TLS, whose client does not expect that media travel beside it in clear
     """
     elsewhere = False
     for offer in offers:
@@ -29,7 +32,7 @@ def choose_route(offers: Iterable[Transport], *, peer_host: str, taken: set[int]
             if not isinstance(beside, UdpRoute) and (channels := _channels(offer.interleaved, taken)):
                 return InterleavedRoute(*channels)
             continue
-        if offer.client_port is None or 0 in offer.client_port or isinstance(beside, InterleavedRoute):
+        if secure or offer.client_port is None or 0 in offer.client_port or isinstance(beside, InterleavedRoute):
             continue
         if offer.destination and not same_host(offer.destination, peer_host):
             elsewhere = True

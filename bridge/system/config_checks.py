@@ -12,9 +12,6 @@ from bridge.system.config import DOORS, Config, Ports, Recording, default_stream
 from bridge.system.config_values import ExpectedError, parse_port_range
 
 KeyPath = tuple[str | int, ...]
-UNSERVED_DOORS = ("onvif_tls", "rtsps", "https")
-"""Doors that wait for TLS; `warnings` names them when the file opens one (their defaults are passed over)."""
-
 _DEFAULT_BIND = ("0.0.0.0", "::")  # noqa: S104 - the contract's default
 
 
@@ -30,6 +27,7 @@ def check(tables: Mapping[str, object]) -> Iterator[Broken]:
     """Every fault that no single key shows."""
     yield from _binds(tables)
     yield from _ports(tables)
+    yield from _tls(tables)
     yield from _storages(tables)
     yield from _users(tables)
     yield from _cameras(tables)
@@ -156,6 +154,13 @@ def _same(one: str, other: str) -> bool:
     return a.version == b.version and (a == b or a.is_unspecified or b.is_unspecified)
 
 
+def _tls(tables: Mapping[str, object]) -> Iterator[Broken]:
+    table = _table(tables, "tls")
+    for key, other, what in (("key", "certificate", "key"), ("certificate", "key", "certificate")):
+        if _text(table, other) and not _text(table, key):
+            yield Broken(("tls", key), f"the file with the {what} that belongs to tls.{other}, or neither of them")
+
+
 def _storages(tables: Mapping[str, object]) -> Iterator[Broken]:
     recording = _table(tables, "recording")
     if recording.get("storage") == []:
@@ -213,12 +218,25 @@ def _cameras(tables: Mapping[str, object]) -> Iterator[Broken]:
             yield Broken((*place, "owner"), "the user who may push")
         if "owner" in camera and not pushed:
             yield Broken((*place, "owner"), "push beside it: only push cameras have an owner")
+        yield from _over_tls(place, camera)
         if _text(camera, "driver") == "aiortsp":
             for at, stream in _tables(camera, "stream"):
                 if _text(stream, "transport") == "http":
                     yield Broken((*place, "stream", at, "transport"), 'tcp or udp; http needs driver = "native"')
         names = [(at, _text(stream, "name", default_stream_name(at))) for at, stream in _tables(camera, "stream")]
         yield from _once((*place, "stream"), "name", names)
+
+
+def _over_tls(place: KeyPath, camera: Mapping[str, object]) -> Iterator[Broken]:
+    """Of cameras over rtsps:// everything travels in the one connection, and one driver knows how."""
+    streams = [((*place, "stream", at), stream) for at, stream in _tables(camera, "stream")]
+    every = [*streams, (place, camera)]
+    secure = [(at, stream) for at, stream in every if _text(stream, "url").lower().startswith("rtsps://")]
+    if secure and _text(camera, "driver") == "aiortsp":
+        yield Broken((*place, "driver"), '"native": aiortsp knows no rtsps://')
+    for at, stream in secure:
+        if _text(stream, "transport", "tcp") != "tcp":
+            yield Broken((*at, "transport"), '"tcp": over rtsps:// the media travel in the connection')
 
 
 def format_path(path: KeyPath) -> str:
@@ -231,11 +249,7 @@ def format_path(path: KeyPath) -> str:
 
 def warnings(config: Config) -> list[str]:
     """What is configured and sound, but not served by this version; and what is probably not meant. One line each."""
-    lines = [
-        f"ports.{door} = {config.port_of(door)} is configured, but this version does not serve it"
-        for door in UNSERVED_DOORS
-        if door in config.ports.model_fields_set and config.port_of(door)
-    ]
+    lines = []
     if config.ports.push is not None:
         lines.append("ports.push is configured, but video push comes with a later version")
     if config.multicast.enabled:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from bridge.base.errors import ConfigurationError
+from bridge.base.time import SystemClock
 from bridge.system.camera_url import HIDDEN, mask_faulty_url, mask_urls
 from bridge.system.config import CameraConfig, Config, Reading, UserConfig, one_of
 from bridge.system.config_checks import Broken, KeyPath, check, format_path
@@ -142,7 +143,7 @@ def _read(
     base: Path | None,
     environ: Mapping[str, str] | None,
 ) -> Model:
-    reading = Reading(os.environ if environ is None else environ, base or Path.cwd())
+    reading = Reading(os.environ if environ is None else environ, base or Path.cwd(), SystemClock().utc_ns())
     try:
         model = kind.model_validate(tables, context=reading)
     except ValidationError as error:
@@ -272,6 +273,8 @@ def show(path: KeyPath, value: object, expected: str) -> str:
         return f"a number of {value.bit_length()} bits"
     if not isinstance(value, str):
         return str(value)
+    if "-----BEGIN" in value:
+        return HIDDEN  # the key itself where its file is due
     if expected.startswith(("expected a table", "expected a list")):
         return "a text"  # where a table is due, a text may be anything, a password too
     return _quoted(mask_faulty_url(value) if key in _ADDRESS_KEYS else mask_urls(value))

@@ -26,7 +26,7 @@ def make(endpoint=ENDPOINT, name="x", port=580):
         device_scopes(name, "D1-566"),
         1_800_000_000,
         bytes,
-        lambda local: f"http://{local}:{port}/onvif/device_service",
+        lambda local: (f"http://{local}:{port}/onvif/device_service",),
     )
 
 

@@ -29,6 +29,13 @@ def test_channels(asked, taken, given):
     assert choose_route([offer], peer_host="192.0.2.1", taken=taken) == InterleavedRoute(*given)
 
 
+def test_over_tls_nothing_goes_out_in_clear():
+    assert choose_route([UDP, TCP], peer_host="h", taken=set(), secure=True) == InterleavedRoute(0, 1)
+    with pytest.raises(RemoteProtocolError) as raised:
+        choose_route([UDP], peer_host="h", taken=set(), secure=True)
+    assert raised.value.status == 461
+
+
 def test_all_channels_in_use():
     with pytest.raises(RemoteProtocolError) as raised:
         choose_route([TCP], peer_host="192.0.2.1", taken=set(range(256)))

@@ -22,7 +22,7 @@ SEEDS = [
 ]
 _DEVICES = DiscoverableDevices()
 _DEVICES.add(
-    DiscoverableDevice("urn:uuid:1", device_scopes("name", "hardware"), 1, bytes, lambda local: f"http://{local}/")
+    DiscoverableDevice("urn:uuid:1", device_scopes("name", "hardware"), 1, bytes, lambda local: (f"http://{local}/",))
 )
 
 

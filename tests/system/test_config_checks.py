@@ -100,7 +100,7 @@ def test_defaults_are_not_warned_about():
 
 def test_what_this_version_does_not_serve_is_named():
     found = lines(
-        ports={"onvif_tls": 8443, "push": "40001-40099"},
+        ports={"push": "40001-40099"},
         multicast={"enabled": True},
         camera=[{"id": "phone", "push": 40001, "owner": "op"}],
         user=[
@@ -109,7 +109,6 @@ def test_what_this_version_does_not_serve_is_named():
         ],
     )
     assert found == [
-        "ports.onvif_tls = 8443 is configured, but this version does not serve it",
         "ports.push is configured, but video push comes with a later version",
         "multicast.enabled is true, but multicast comes with a later version",
         "camera[0] (phone) is a push camera; video push comes with a later version",

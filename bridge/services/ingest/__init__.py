@@ -6,5 +6,6 @@ native          the driver in production: our own RTSP client over TCP, RTP inte
 udp             pairs of UDP ports: opened, read in batches, checked for their sender
 aiortsp_driver  a second, independently written client, selectable per stream; the only asyncio file
 reception       RTP and RTCP of one connection on their way into the hub; shared by the drivers
+tls             cameras over rtsps: connects, and holds their certificates to what they are trusted with
 failures        Twisted's and the system's errors in words for people
 """

@@ -235,7 +235,10 @@ class Device:
         return {"NetworkInterfaces": [_interface(interface) for interface in interfaces]}
 
     def GetNetworkProtocols(self, call: Call, _request: Request) -> Answer:
-        """The ports on this host, not those of a port forward in front of it."""
+        """The ports on this host, not those of a port forward in front of it.
+
+        RTSPS has no name here: the schema knows HTTP, HTTPS and RTSP (tt:NetworkProtocolType).
+        """
         http, https = (call.face.port, 0) if call.face.port else (self._ports.http, self._ports.https)
         ports = {"HTTP": http, "HTTPS": https, "RTSP": self._ports.rtsp}
         return {"NetworkProtocols": [{"Name": name, "Enabled": True, "Port": [p]} for name, p in ports.items() if p]}

@@ -109,7 +109,7 @@ class Media:
         stream, protocol = setup["Stream"], setup["Transport"]["Protocol"]
         if stream != "RTP-Unicast" or protocol not in ("UDP", "RTSP", "HTTP"):
             raise SoapFault(invalid_value("InvalidStreamSetup", f"{stream} over {protocol} is not served"))
-        return {"MediaUri": _uri(stream_url(call, profile, tunnelled=protocol == "HTTP"))}
+        return {"MediaUri": _uri(stream_url(call, profile, udp=protocol == "UDP", tunnelled=protocol == "HTTP"))}
 
     def GetSnapshotUri(self, call: Call, request: Request) -> Answer:
         """A JPEG behind HTTP GET with the same log-in."""

@@ -155,7 +155,7 @@ class _Factory(http.HTTPFactory):
     def __init__(self, server: OnvifServer, limits: HttpLimits, reactor: Any) -> None:
         super().__init__(timeout=limits.idle_s, reactor=reactor)
         self._server = server
-        self._idle_s = limits.idle_s
+        self._first_s = min(limits.first_request_s, limits.idle_s)
 
     def buildProtocol(self, addr: Any) -> Any:
         channel = self._server.accept(addr.host)
@@ -163,7 +163,7 @@ class _Factory(http.HTTPFactory):
             return None
         channel.factory = self
         channel.callLater = self.reactor.callLater
-        channel.timeOut = self._idle_s
+        channel.timeOut = self._first_s
         return channel
 
     def log(self, request: Any) -> None:

@@ -260,6 +260,7 @@ class OnvifService:
             scheme=post.scheme,
             port=port,
             rtsp_port=self.public.rtsp_port,
+            rtsps_port=self.public.rtsps_port,
             peer=post.peer_text,
             local_address=post.local[0],
             utc_ns=self._clock.utc_ns(),

@@ -45,15 +45,20 @@ TICK_S = 1.0
 class RtspLimits:
     """Bounds of the door. What is beyond `connections` is closed at once, beyond `sessions` answered 453.
 
-    replays: sessions of recordings, of all sessions
+    sessions_per_user:       of all sessions
+    replays:                 sessions of recordings, of all sessions
+    first_request_timeout_s: from connecting to the end of the first request
+    idle_timeout_s:          of a connection without a session
     """
 
     connections: int = 1000
     connections_per_address: int = 500
     sessions: int = 1000
+    sessions_per_user: int = 1000
     replays: int = MAX_REPLAYS
     sessions_per_connection: int = 8
     session_timeout_s: int = 60
+    first_request_timeout_s: int = 10
     request_timeout_s: int = 10
     idle_timeout_s: int = 60
     tracks_wait_s: int = 5
@@ -151,6 +156,7 @@ class RtspServer(Factory):
             random_bytes,
             timeout_s=limits.session_timeout_s,
             max_sessions=limits.sessions,
+            max_of_user=limits.sessions_per_user,
             max_replays=limits.replays,
         )
         login = None
@@ -167,6 +173,7 @@ class RtspServer(Factory):
             self._find,
             login,
             sessions_per_connection=limits.sessions_per_connection,
+            first_ns=limits.first_request_timeout_s * NS_PER_S,
             idle_ns=limits.idle_timeout_s * NS_PER_S,
             request_ns=limits.request_timeout_s * NS_PER_S,
         )

@@ -73,7 +73,7 @@ def device(number, port):
         device_scopes("x", "y"),
         1,
         bytes,
-        lambda address: f"http://{address}:{port}/onvif/device_service",
+        lambda address: (f"http://{address}:{port}/onvif/device_service",),
     )
 
 
