@@ -362,9 +362,10 @@ class Connection:
     def _find(self, exchange: _Exchange) -> Presentation:
         presentation = self._side.find(exchange.user or "", exchange.target.path)
         if presentation is None:
-            if exchange.request.method in ("DESCRIBE", "SETUP"):
+            refused = self._visitor.unknown(self._active_at)
+            if refused.status == 404 and exchange.request.method in ("DESCRIBE", "SETUP"):
                 self._events.append(NotFound(exchange.user or "", exchange.target.path))
-            raise RefusedError(404)
+            raise refused
         return presentation
 
     def _tracks(self, exchange: _Exchange, presentation: Presentation) -> Sequence[OfferedTrack] | None:

@@ -52,7 +52,10 @@ def test_a_client_without_credentials_may_be_known_from_elsewhere():
     assert talk.ask("DESCRIBE", f"{ROOT}/live/door").status == 200
     assert talk.ask("DESCRIBE", f"{ROOT}/live/door").status == 200
     assert talk.events == [LoggedIn("bob")]
-    assert talk.ask("DESCRIBE", f"{ROOT}/live/secret").status == 404  # what bob may not see
+    # What bob may not see is not there, but it may be there for somebody else at his address.
+    assert talk.ask("DESCRIBE", f"{ROOT}/live/secret").status == 401
+    assert setting.connect("ann").ask("DESCRIBE", f"{ROOT}/live/secret").status == 200
+    assert setting.connect("bob").ask("DESCRIBE", f"{ROOT}/live/secret").status == 404
     assert setting.connect(peer="192.0.2.51").ask("DESCRIBE", f"{ROOT}/live/door").status == 401
     # Credentials count for themselves, right ones and wrong ones.
     for password, status in (("apple", 200), ("wrong", 401)):

@@ -85,9 +85,12 @@ def test_each_is_a_device_of_its_own(site: Site) -> None:
     for each, port in zip(found[1:], site.ports, strict=True):
         assert all(address.startswith(f"http://127.0.0.1:{port}/") for address in each["services"].values())
         assert each["picture"] == "ffd8"
-    url = found[1]["profiles"][0]["stream"].replace("rtsp://", f"rtsp://chief:{PASSWORD.replace(' ', '%20')}@")
-    with av.open(url, options={"rtsp_transport": "tcp", "analyzeduration": "500000"}, timeout=20) as container:
-        assert next(container.decode(video=0)).width
+    uri = found[1]["profiles"][0]["stream"]
+    tunnel = uri.replace(f":{site.doors['rtsp']}/", f":{site.ports[0]}/")
+    for address, transport in ((uri, "tcp"), (tunnel, "http")):
+        url = address.replace("rtsp://", f"rtsp://chief:{PASSWORD.replace(' ', '%20')}@")
+        with av.open(url, options={"rtsp_transport": transport, "analyzeduration": "500000"}, timeout=20) as container:
+            assert next(container.decode(video=0)).width
 
 
 def test_a_taken_port_costs_its_own_device_alone(site: Site) -> None:
