@@ -94,6 +94,7 @@ def demo(
 @app.command()
 def check(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Validate the configuration and print every fault; exit 2 when there is one."""
+    from bridge.base.time import SystemClock
     from bridge.system.config_checks import warnings
     from bridge.system.config_load import FaultyConfigurationError, load
 
@@ -105,7 +106,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         faults = [{"path": one.path, "value": one.value, "expected": one.expected} for one in error.faults]
         lines = [str(one) for one in error.faults]
     else:
-        lines = [f"note: {line}" for line in warnings(loaded)]
+        lines = [f"note: {line}" for line in warnings(loaded, SystemClock().utc_ns())]
     if as_json:
         notes = [] if faults else [line.removeprefix("note: ") for line in lines]
         say(json.dumps({"faults": faults, "warnings": notes}, ensure_ascii=False, indent=2))

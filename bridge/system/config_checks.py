@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bridge.base.time import NS_PER_S
 from bridge.system.config import DOORS, Config, Ports, Recording, default_stream_name
 from bridge.system.config_values import ExpectedError, parse_port_range
 
@@ -247,9 +248,18 @@ def format_path(path: KeyPath) -> str:
     return text
 
 
-def warnings(config: Config) -> list[str]:
-    """What is configured and sound, but not served by this version; and what is probably not meant. One line each."""
+def warnings(config: Config, utc_ns: int | None = None) -> list[str]:
+    """What is configured and sound, but not served by this version; and what is probably not meant. One line each.
+
+    utc_ns: the time now, for what has expired; None: nothing has
+    """
     lines = []
+    certificate = config.tls.certificate
+    if certificate is not None and utc_ns is not None:
+        until = certificate.certificates[0].not_valid_after_utc
+        # No fault: a recorder records, whatever has become of its certificate.
+        if utc_ns > until.timestamp() * NS_PER_S:
+            lines.append(f"tls.certificate expired on {until:%Y-%m-%d %H:%M} UTC: clients refuse the TLS doors")
     if config.ports.push is not None:
         lines.append("ports.push is configured, but video push comes with a later version")
     if config.multicast.enabled:

@@ -18,7 +18,6 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from bridge.base.errors import ConfigurationError
-from bridge.base.time import SystemClock
 from bridge.system.camera_url import HIDDEN, mask_faulty_url, mask_urls
 from bridge.system.config import CameraConfig, Config, Reading, UserConfig, one_of
 from bridge.system.config_checks import Broken, KeyPath, check, format_path
@@ -143,7 +142,7 @@ def _read(
     base: Path | None,
     environ: Mapping[str, str] | None,
 ) -> Model:
-    reading = Reading(os.environ if environ is None else environ, base or Path.cwd(), SystemClock().utc_ns())
+    reading = Reading(os.environ if environ is None else environ, base or Path.cwd())
     try:
         model = kind.model_validate(tables, context=reading)
     except ValidationError as error:

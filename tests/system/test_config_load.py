@@ -393,8 +393,6 @@ def test_a_certificate_from_files(tmp_path):
          'tls.key: "cert.pem": expected the path of a PEM file with the key of tls.certificate, without a password; HERE/cert.pem holds no private key (PEM)'),
         ({}, {"certificate": "cert.pem", "key": "other.pem"},
          'tls.key: "other.pem": expected the path of a PEM file with the key of tls.certificate, without a password; the key in HERE/other.pem is not that of the certificate in HERE/cert.pem'),
-        ({"until": 2021}, {"certificate": "cert.pem", "key": "key.pem"},
-         'tls.certificate: "cert.pem": expected a certificate that is valid; this one expired on 2021-01-01 00:00 UTC'),
         ({"uses": [ExtendedKeyUsageOID.CLIENT_AUTH]}, {"certificate": "cert.pem", "key": "key.pem"},
          'tls.certificate: "cert.pem": expected a certificate for servers (extended key usage serverAuth)'),
         ({}, {"certificate": "cert.pem", "key": "-----BEGIN PRIVATE KEY-----hunter2"},
