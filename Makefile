@@ -33,8 +33,9 @@ bench: $(VENV)/.tested  ## speed and memory as ratios against a floor and a peer
 fuzz: $(VENV)/.tested  ## the fuzz targets, a minute each
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-torture: $(VENV)/.tested  ## the recorder is killed a thousand times, an hour and a half; writes docs/torture.md
+torture: $(VENV)/.tested  ## the recorder is killed a thousand times, an hour and a half, and cameras; writes docs/torture.md
 	@$(BIN)/python -m tests.torture --write $(ARGS)
+	@$(BIN)/python -m tests.torture.neighbours
 
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements/run.txt

@@ -30,6 +30,7 @@ from bench import (
     replay,
     report,
     search,
+    transports,
 )
 
 RESULTS = Path(__file__).parent / "results"
@@ -78,6 +79,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "media-database": lambda plan, say: media_database.run(quick=plan.quick, say=say),
     "search": lambda plan, say: search.run(quick=plan.quick, say=say),
     "replay": lambda plan, say: replay.run(runs=plan.runs, seconds=plan.seconds, quick=plan.quick, say=say),
+    "transports": lambda plan, say: transports.run(runs=plan.runs, seconds=plan.seconds, say=say),
     "profiles": lambda plan, say: profiles.run(camera_counts=(32, 500), runs=max(plan.runs, 3), say=say),
 }
 

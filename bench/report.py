@@ -69,10 +69,12 @@ def write(path: Path, sections: Iterable[Section], facts: Mapping[str, str]) -> 
 
 
 def _empty(maker: "Callable[[Any], Section]") -> Section:
-    return maker({} if maker in (of_ingest, of_recording, of_media_database, of_search, of_replay) else [])
+    of_one = (of_ingest, of_recording, of_media_database, of_search, of_replay, of_transports)
+    return maker({} if maker in of_one else [])
 
 
 _RECORDING, _DATABASE, _SEARCH, _REPLAY = "Recording", "The media database", "Search", "Replay"
+_TRANSPORTS = "Transports"
 
 # --- The measurements ------------------------------------------------------------------------------------------------
 
@@ -394,6 +396,27 @@ def of_replay(row: dict[str, Any]) -> Section:
     return Section(_REPLAY, how, (_table(heads, lines), facts), targets)
 
 
+def of_transports(row: dict[str, Any]) -> Section:
+    """bench/transports.py"""
+    how = (
+        "Viewers of one live stream of 1080p25, 4 Mbit/s, by four ways, in turn, on one service. "
+        "What is encrypted or framed by WebSocket is counted by the sink and not read. The floor of TLS is a C program "
+        "that writes the same units with SSL_write, one call a unit and viewer, to as many viewers."
+    )
+    if not row:
+        return Section(_TRANSPORTS, how, (), ())
+    name = f"{row['viewers']} viewers"
+    targets = (
+        Target(f"{name}: through HTTP to plain TCP", 1.1, row["tunnel_to_tcp"]),
+        Target(f"{name}: over WebSocket to plain TCP", 1.1, row["websocket_to_tcp"]),
+        Target(f"{name}: TLS to OpenSSL's own record writing", 1.5, row["tls_to_floor"]),
+        Target(f"{name}: runs that were not complete", 0, float(not row["complete"])),
+    )
+    ways = ("tcp", "tunnel", "websocket", "tls", "tls_floor")
+    lines = [("CPU ms per viewer and s", *(_number(row[f"{way}_ms"]) for way in ways))]
+    return Section(_TRANSPORTS, how, (_table(("", "TCP", "HTTP", "WebSocket", "TLS", "floor of TLS"), lines),), targets)
+
+
 MAKERS: dict[str, Callable[[Any], Section]] = {
     "fanout": of_fanout,
     "first-picture": of_first_picture,
@@ -404,6 +427,7 @@ MAKERS: dict[str, Callable[[Any], Section]] = {
     "replay": of_replay,
     "profiles": of_profiles,
     "search": of_search,
+    "transports": of_transports,
 }
 
 

@@ -20,10 +20,12 @@ class Service:
     pid: int
     rtsp: int
     http: int
+    onvif: int
+    rtsps: int
 
-    def live(self, camera: str) -> viewers.Target:
-        """What a viewer of the camera asks for."""
-        return viewers.Target(f"rtsp://127.0.0.1:{self.rtsp}/live/{camera}", USER, PASSWORD)
+    def live(self, camera: str, door: str = "") -> viewers.Target:
+        """What a viewer of the camera asks for. door: scheme, host and port; RTSP over plain TCP if not said"""
+        return viewers.Target(f"{door or f'rtsp://127.0.0.1:{self.rtsp}'}/live/{camera}", USER, PASSWORD)
 
     def recorded(self, recording: str, play: str) -> viewers.Target:
         """What a viewer of a recording asks for. play: the headers of his PLAY."""
@@ -40,16 +42,18 @@ class Service:
         return sums
 
 
-def configuration(folder: Path, cameras: Mapping[str, str], *, settings: str = "", of_camera: str = "") -> Path:
+def configuration(
+    folder: Path, cameras: Mapping[str, str], *, settings: str = "", of_camera: str = "", rtsps: bool = False
+) -> Path:
     """Writes onb.toml: digest, rights, RTCP, accounting, logs and metrics are on, discovery is off.
 
     cameras: id -> URL; settings: more tables; of_camera: more lines for each camera
     """
-    rtsp, onvif, http = measure.free_ports(3)
+    rtsp, onvif, http, secure = measure.free_ports(4)
     path = folder / "onb.toml"
     path.write_text(
         f'data = "{folder}/data"\nbind = ["127.0.0.1"]\n'
-        f"[ports]\nonvif = {onvif}\nrtsp = {rtsp}\nrtsps = 0\nhttp = {http}\nhttps = 0\n"
+        f"[ports]\nonvif = {onvif}\nrtsp = {rtsp}\nrtsps = {secure if rtsps else 0}\nhttp = {http}\nhttps = 0\n"
         f"[discovery]\nenabled = false\n{settings}\n"
         f'[[user]]\nname = "{USER}"\npassword = "{PASSWORD}"\n'
         + "".join(f'[[camera]]\nid = "{name}"\nurl = "{url}"\n{of_camera}\n' for name, url in cameras.items())
@@ -60,7 +64,8 @@ def configuration(folder: Path, cameras: Mapping[str, str], *, settings: str = "
 @contextlib.contextmanager
 def serve(path: Path, command: Sequence[str | Path] = (measure.python(), "-m", "bridge.cli")) -> Iterator[Service]:
     """Runs the service of that configuration until the block ends; it stops in order. command: what stands for `onb`"""
-    rtsp, http = (int(re.findall(rf"(?m)^{door} = (\d+)$", path.read_text())[0]) for door in ("rtsp", "http"))
+    doors = ("rtsp", "http", "onvif", "rtsps")
+    ports = [int(re.findall(rf"(?m)^{door} = (\d+)$", path.read_text())[0]) for door in doors]
     arguments = ("serve", "--config", path, "--log-level", "warning")
     with measure.process([*command, *arguments], ready="ready ") as (pid, _):
-        yield Service(pid, rtsp, http)
+        yield Service(pid, *ports)

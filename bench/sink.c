@@ -1,12 +1,13 @@
 // sink: receives many media sessions on one thread and measures what arrived.
 //
 // Sessions come over a Unix datagram socket (the descriptor named by argv[1]): one message each,
-//     u8 transport ('t' or 'u'), u16 length of play, u16 length of report, play bytes, report bytes (host byte order)
+//     u8 transport ('t', 'u' or 'r'), u16 length of play, u16 length of report, play bytes, report bytes (host byte order)
 // with the descriptors in SCM_RIGHTS: the connection, and for 'u' the RTP and the RTCP socket. The sink sends `play`
 // at once and `report` (a receiver report, framed for TCP) every 5 s. A message 'm' + u32 milliseconds starts a
 // measurement, whose result is one JSON line on standard output; 'q' ends.
 //
-// Only the first video track is looked at: channel 0 of an interleaved connection, or the RTP socket.
+// Only the first video track is looked at: channel 0 of an interleaved connection, or the RTP socket. Of 'r', raw, bytes
+// are counted and nothing is read of them: what comes is encrypted, or in frames of another protocol.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +27,7 @@ static const uint64_t LIVE_NS = 100000000; // a picture younger than this is liv
 static const char STAMP[16] = "bridge-bench-clk"; // UUID of the SEI message that carries the time of sending
 
 typedef struct {
-    int connection, rtp, rtcp, udp, alive;
+    int connection, rtp, rtcp, udp, raw, alive;
     uint8_t *carry; // bytes of an unfinished frame or message
     size_t carried;
     uint16_t report_bytes;
@@ -105,6 +106,10 @@ static void on_stream(Session *s, uint64_t now) {
         epoll_ctl(poll_fd, EPOLL_CTL_DEL, s->connection, NULL);
         return;
     }
+    if (s->raw) {
+        if (got > 0 && measuring) s->bytes += got;
+        return;
+    }
     size_t n = s->carried + (got > 0 ? got : 0), at = 0, used;
     while (at < n && (used = take(s, buffer + at, n - at, now))) at += used;
     s->carried = n - at < CARRY_BYTES ? n - at : 0;
@@ -176,14 +181,14 @@ static void add_session(const uint8_t *message, const int *fds, int fd_count) {
     if (session_count == MAX_SESSIONS || fd_count < 1 || report_bytes > sizeof sessions[0].report) return;
     int id = session_count++;
     Session *s = &sessions[id];
-    *s = (Session){.connection = fds[0], .rtp = -1, .rtcp = -1, .udp = message[0] == 'u', .alive = 1};
+    *s = (Session){.connection = fds[0], .rtp = -1, .rtcp = -1, .udp = message[0] == 'u', .raw = message[0] == 'r', .alive = 1};
     s->carry = malloc(CARRY_BYTES);
     s->report_bytes = report_bytes;
     memcpy(s->report, message + 5 + play_bytes, report_bytes);
     if (s->udp && fd_count == 3) s->rtp = fds[1], s->rtcp = fds[2], watch(s->rtp, 1 << 16 | id);
     watch(s->connection, id);
     s->play_ns = s->report_ns = now_ns();
-    if (send(s->connection, message + 5, play_bytes, MSG_NOSIGNAL) < 0) s->alive = 0;
+    if (play_bytes && send(s->connection, message + 5, play_bytes, MSG_NOSIGNAL) < 0) s->alive = 0;
 }
 
 int main(int argc, char **argv) {

@@ -122,8 +122,7 @@ class Session:
     def __init__(self, target: Target, transport: str, receive_bytes: int = RECEIVE_BYTES) -> None:
         self._target = target
         parts = urlsplit(target.url)
-        self.connection = socket.create_connection((parts.hostname, parts.port or 554), timeout=20)
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection = self._connect((parts.hostname or "", parts.port or 554))
         self._cseq, self._challenge = 0, {}
         self._pair: list[socket.socket] = []
         head, body = self._ask("DESCRIBE", target.url, "Accept: application/sdp\r\n")
@@ -156,6 +155,17 @@ class Session:
                 host = self.connection.getpeername()[0]
                 self._pair[1].connect((host, int(ports[2])))
 
+    def _connect(self, address: tuple[str, int]) -> socket.socket:
+        connection = socket.create_connection(address, timeout=20)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _send(self, data: bytes) -> None:
+        self.connection.sendall(data)
+
+    def _receive(self) -> bytes:
+        return self.connection.recv(65536)
+
     def hand_over(self, into: Sink) -> None:
         """The sink sends PLAY and takes what comes."""
         play = self.play(self._target.play)
@@ -169,17 +179,17 @@ class Session:
         return self._request("PLAY", self._url, f"Session: {self._session}\r\n{headers}")
 
     def _ask(self, method: str, url: str, headers: str) -> tuple[str, str]:
-        self.connection.sendall(self._request(method, url, headers))
+        self._send(self._request(method, url, headers))
         data = b""
         while b"\r\n\r\n" not in data:
-            got = self.connection.recv(65536)
+            got = self._receive()
             if not got:
                 raise RuntimeError(f"{method} {url}: connection closed")
             data += got
         head, _, body = data.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: *(\d+)", head)
         while len(body) < (int(length[1]) if length else 0):
-            body += self.connection.recv(65536)
+            body += self._receive()
         return head.decode(), body.decode()
 
     def _request(self, method: str, url: str, headers: str) -> bytes:

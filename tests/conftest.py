@@ -1,8 +1,15 @@
-"""The order of the suite: fast tests first; a fault shows in a minute, and no encoder of the demo slows them down."""
+"""The order of the suite: fast tests first; a fault shows in a minute, and no encoder of the demo slows them down.
+
+No example of a property has a deadline: how fast the machine is, is not what is tested.
+"""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("bridge", parent=settings(), deadline=None)
+settings.load_profile("bridge")
 
 INTEROP = Path(__file__).parent / "interop"
 

@@ -38,6 +38,8 @@ TESTED_ELSEWHERE = {
 # Test files without code of their name, and why.
 TESTS_OF_MORE = {
     "tests/dialogue/test_rtsp_client_and_server.py": "the two joined in memory",
+    "tests/services/onvif/test_clients.py": "the call orders of known clients through the whole service",
+    "tests/dialogue/test_rtsp_clients.py": "whole conversations of known clients with bridge/dialogue/rtsp_server.py",
     "tests/dialogue/test_rtsp_client_faults.py": "the client's conversation with faulty cameras",
     "tests/fuzz/": "targets and their runner; a target may cross several files",
     "tests/interop/": "the whole service against foreign clients",

@@ -25,7 +25,7 @@ from bridge.system.config_load import read
 from bridge.system.lockout import Lockout
 
 USER = "demo"
-DEFAULT_PORTS = {"onvif": 580, "rtsp": 554, "http": 8081}
+DEFAULT_PORTS = {"onvif": 580, "rtsp": 554, "rtsps": 322, "http": 8081, "https": 8082}
 UNPRIVILEGED_OFFSET = 8000
 _LOOPBACK = "127.0.0.1"
 _SIM_USER = "sim"
@@ -111,7 +111,7 @@ def _config(
         {
             "data": str(folder.absolute()),
             "bind": list(addresses),
-            "ports": {"rtsps": 0, "https": 0} | dict(ports),
+            "ports": dict(ports),
             "user": [{"name": USER, "password": password, "role": "administrator"}],
             "camera": [
                 {
@@ -143,6 +143,8 @@ def _addresses(ports: Mapping[str, int]) -> Iterator[str]:
         yield f"ONVIF    http://127.0.0.1:{ports['onvif']}/onvif/device_service"
     if ports.get("rtsp"):
         yield f"RTSP     rtsp://127.0.0.1:{ports['rtsp']}/live/entrance"
+    if ports.get("rtsps"):
+        yield f"RTSPS    rtsps://127.0.0.1:{ports['rtsps']}/live/entrance"
     if ports.get("http"):
         yield f"metrics  http://127.0.0.1:{ports['http']}/metrics"
 

@@ -20,12 +20,21 @@ class DoorError(BridgeError):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """name: key under [ports]; factory: what Twisted asks for a protocol for each connection."""
+    """name: key under [ports]; factory: what Twisted asks for a protocol for each connection.
+
+    key: where the port stands in the file, for doors that [ports] does not name
+    """
 
     name: str
     port: int
     addresses: tuple[str, ...]
     factory: Any
+    key: str = ""
+
+    @property
+    def setting(self) -> str:
+        """Where its port is set."""
+        return self.key or f"[ports] {self.name}"
 
 
 @dataclass(slots=True)
@@ -94,10 +103,10 @@ def _sentence(door: Door, address: str, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return (
             f"{what}: ports under 1024 need root or the capability CAP_NET_BIND_SERVICE;"
-            f" or set another one, such as [ports] {door.name} = {door.port + 8000}"
+            f" or set another one, such as {door.setting} = {door.port + 8000}"
         )
     if error.errno == errno.EADDRINUSE:
-        return f"{what}: another program listens there; end it, or set another port under [ports] {door.name}"
+        return f"{what}: another program listens there; end it, or set another {door.setting}"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{what}: this host has no such address; see bind and [bind_door]"
     return f"{what}: {error.strerror}"

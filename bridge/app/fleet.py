@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from bridge.base.time import Clock
 from bridge.media.hub import Hub
 from bridge.services.ingest.source import CameraSource, StreamSettings
+from bridge.services.ingest.tls import Trust
 from bridge.system.catalogue import Camera, Catalogue, LiveStream, StreamState
 
 
@@ -37,8 +38,11 @@ class _Running:
 class Fleet:
     """`apply` makes the running cameras what the settings say."""
 
-    def __init__(self, reactor: Any, clock: Clock, catalogue: Catalogue, make_hub: Callable[[str], Hub]) -> None:
-        """make_hub: a hub for `<camera>/<stream>`."""
+    def __init__(
+        self, reactor: Any, clock: Clock, catalogue: Catalogue, make_hub: Callable[[str], Hub], trust: Trust
+    ) -> None:
+        """make_hub: a hub for `<camera>/<stream>`; trust: who remembers cameras' certificates."""
+        self._trust = trust
         self._reactor, self._clock, self._catalogue = reactor, clock, catalogue
         self._make_hub = make_hub
         self._log = structlog.get_logger()
@@ -73,6 +77,11 @@ class Fleet:
             for camera in cameras
         )
 
+    def trust_changed(self) -> None:
+        """Which certificates cameras are trusted with is another thing now."""
+        for entry in self._running.values():
+            entry.source.trust_changed()
+
     async def stop(self) -> None:
         """Takes leave of every camera."""
         for entry in self._running.values():
@@ -88,7 +97,9 @@ class Fleet:
         def on_state(state: StreamState, reason: str) -> None:
             stream.state, stream.reason = state, reason
 
-        source = CameraSource(settings, stream.hub, self._reactor, self._clock, self._random, on_state, self._log)
+        source = CameraSource(
+            settings, stream.hub, self._reactor, self._clock, self._random, on_state, self._log, trust=self._trust
+        )
         source.start()
         return _Running(settings, stream, source)
 

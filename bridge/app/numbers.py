@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from bridge import __version__
+from bridge.app.certificates import DoorCertificates
 from bridge.app.fleet import Fleet
 from bridge.app.recording import Recording
 from bridge.base.time import NS_PER_S
@@ -14,9 +15,11 @@ from bridge.services.onvif.search import Search
 from bridge.services.rtsp.http_tunnel import TunnelDoor
 from bridge.services.rtsp.server import RtspServer
 from bridge.services.rtsp.websocket import WebSocketDoor
+from bridge.services.tls.server import TlsStatistics
 from bridge.services.transcode.pool import WorkerPool
 from bridge.system.audit_log import AuditLog
 from bridge.system.catalogue import Catalogue, StreamState
+from bridge.system.door_certificate import WARN_DAYS
 
 Source = Callable[[], Iterable[Sample]]
 
@@ -128,6 +131,31 @@ def of_rtsp(server: RtspServer) -> Source:
             ("rtsp_protocol_errors", "Connections closed for what they sent", statistics.protocol_errors),
         ):
             yield Sample(name, text, value, kind=Kind.COUNTER)
+
+    return read
+
+
+def of_tls(certificates: DoorCertificates, counts: TlsStatistics) -> Source:
+    """The TLS doors, and their certificate."""
+
+    def read() -> Iterator[Sample]:
+        for name, text, value in (
+            ("handshakes", "TLS connections that came about", counts.handshakes),
+            ("handshakes_failed", "TLS connections that did not", counts.failed),
+            ("handshakes_timed_out", "TLS connections that were cut before they came about", counts.timed_out),
+        ):
+            yield Sample(f"tls_{name}", text, value, kind=Kind.COUNTER)
+        current = certificates.current
+        if current is None:
+            return
+        expires_s = current.expires.timestamp()
+        yield Sample("tls_certificate_expires_timestamp_seconds", "When the doors' certificate expires", expires_s)
+        within = certificates.days_warned_of
+        for days in WARN_DAYS:
+            soon = within is not None and within <= days
+            yield Sample(
+                "tls_certificate_expires_soon", "1 when it does within so many days", soon, {"days": str(days)}
+            )
 
     return read
 

@@ -12,6 +12,8 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThreadPool
 
 from bridge.app import numbers
+from bridge.app.certificates import DoorCertificates
+from bridge.app.devices import VirtualDevices
 from bridge.app.doors import Door, DoorError, OpenDoor, open_door
 from bridge.app.fleet import CameraSettings, Fleet
 from bridge.app.onvif import OnvifDoor, build_onvif
@@ -29,6 +31,7 @@ from bridge.services.rtsp.multicast import Marks, WaysOut
 from bridge.services.rtsp.recorded import RecordedStreams
 from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
 from bridge.services.rtsp.websocket import WebSocketDoor
+from bridge.services.tls.server import ServerTls
 from bridge.services.transcode.pool import WorkerPool
 from bridge.services.transcode.snapshot import Snapshots
 from bridge.services.web.server import WebServer
@@ -42,13 +45,12 @@ from bridge.system.config_load import load
 from bridge.system.control import describe_cameras
 from bridge.system.lockout import Lockout
 from bridge.system.multicast_groups import MulticastGroups
+from bridge.system.presets import settings_of
 from bridge.system.stored_cameras import AllCameras
+from bridge.system.vouchers import Vouchers
 
 REALM = "Open Network Bridge"
-SERVED_DOORS = ("onvif", "rtsp", "http")
-"""Doors that this version has; the others are parsed, checked, and named in a log line when they are configured."""
-
-LIVE_KEYS = ("public", "recording")
+LIVE_KEYS = ("public", "recording", "tls")
 """Tables whose changes a reload applies; the log names those that wait for the next start."""
 
 
@@ -70,8 +72,10 @@ class Service:
         self._groups = MulticastGroups(self._catalogue, multicast.range, multicast.ttl) if multicast.enabled else None
         limits = config.limits
         self._lockout = Lockout(limits.login_failures, limits.login_pause_ns)
-        self._digest = DigestAuthenticator(REALM, store.identity.nonce_key)
-        self._fleet = Fleet(reactor, clock, self._catalogue, self._make_hub)
+        clients = settings_of(config.clients)
+        self._vouchers = Vouchers() if clients.rtsp_after_onvif else None
+        self._digest = DigestAuthenticator(REALM, store.identity.nonce_key, algorithms=clients.digest)
+        self._fleet = Fleet(reactor, clock, self._catalogue, self._make_hub, store.trust)
         self._recording = Recording(reactor, clock, store, self._catalogue)
         self._library = self._recording.library
         self._pool = WorkerPool(reactor)
@@ -91,7 +95,11 @@ class Service:
             self._still,
             self._in_thread,
             self._groups,
+            self._vouchers.prove if self._vouchers else lambda address, user, now: None,
         )
+        self._devices = VirtualDevices(reactor, self._onvif)
+        self._tls = ServerTls(reactor, handshake_s=limits.request_timeout_ns / NS_PER_S)
+        self._certificates = DoorCertificates(reactor, clock, config.data, store.vault, self._tls, self._in_thread)
         self._tunnels = TunnelDoor(self._rtsp)
         self._websockets = WebSocketDoor(self._rtsp)
         self._onvif.server.add_door(self._tunnels)
@@ -107,26 +115,31 @@ class Service:
         """Opens every door and begins to pull the cameras. Returns the ready line's values. Raises DoorError."""
         for line in (*warnings(self._config), *problems_of(self._store, cameras)):
             self._log.warning("configuration", note=line)
+        self._certificates.show(self._config, self._certificates.read(self._config))
         for door in self._wanted_doors(self._config).values():
             self._doors[door.name] = open_door(self._reactor, door)
         self._rtsp.start()
         self._control.listen()
         self._apply_cameras(cameras)
+        self._devices.open(self._config, cameras.cameras)
         self._onvif.start()
         # What is there now stays for good, the compiled schemas above all: half a million objects that every full
         # collection would look at again, holding the reactor for a tenth of a second.
         gc.collect()
         gc.freeze()
+        self._certificates.start()
         self._watchdog.start()
         return self.ready()
 
     async def stop(self) -> None:
         """Takes leave: of the network first, then of viewers and cameras; what is queued is written."""
         self._watchdog.stop()
+        self._certificates.stop()
         await self._control.close()
         await self._onvif.stop()
         for door in self._doors.values():
             await door.close()
+        await self._devices.close()
         self._tunnels.close()
         await self._rtsp.close()
         # Before the cameras go: what they sent last is recorded.
@@ -147,8 +160,11 @@ class Service:
 
         return {
             **url("http", "onvif", "/onvif/device_service"),
+            **url("https", "onvif_tls", "/onvif/device_service"),
             **url("rtsp", "rtsp"),
+            **url("rtsps", "rtsps"),
             **url("http", "http"),
+            **url("https", "https"),
             "pid": os.getpid(),
         }
 
@@ -163,6 +179,9 @@ class Service:
         config = await self._in_thread(lambda: load(path)) if path else self._config
         changes = diff(self._config, config)
         cameras = await self._in_thread(lambda: self._store.all_cameras(config))
+        certificate = await self._in_thread(lambda: self._certificates.read(config))
+        if self._certificates.current is None:
+            self._certificates.show(config, certificate)  # before a TLS door opens for the first time
         # What may fail comes first, so that a file is taken over whole or not at all.
         await self._rebind(config, changes.doors_changed)
         try:
@@ -171,12 +190,14 @@ class Service:
             await self._rebind(self._config, changes.doors_changed)
             raise
         self._config = config
+        self._certificates.show(config, certificate)
         self._onvif.tell(config)
         for line in (*warnings(config), *problems_of(self._store, cameras)):
             self._log.warning("configuration", note=line)
         if later := [key for key in (*changes.needs_restart, *changes.settings) if key not in LIVE_KEYS]:
             self._log.warning("these keys take effect at the next start", keys=later)
         self._apply_cameras(cameras)
+        await self._devices.apply(config, cameras.cameras)
         self._rights_changed()
         self._log.info("configuration reloaded", cameras=len(cameras.cameras), users=len(self._store.users.list()))
 
@@ -214,7 +235,21 @@ class Service:
         return {}
 
     async def _reread_cameras(self) -> None:
-        self._apply_cameras(await self._in_thread(lambda: self._store.all_cameras(self._config)))
+        cameras = await self._in_thread(lambda: self._store.all_cameras(self._config))
+        self._apply_cameras(cameras)
+        await self._devices.apply(self._config, cameras.cameras)
+
+    async def _trust_changed(self) -> dict[str, object]:
+        await self._in_thread(self._store.trust.load)
+        self._fleet.trust_changed()
+        return {}
+
+    async def _certificates_changed(self) -> dict[str, object]:
+        await self._in_turn(self._reread_certificate)
+        return {}
+
+    async def _reread_certificate(self) -> None:
+        self._certificates.show(self._config, await self._in_thread(lambda: self._certificates.read(self._config)))
 
     async def _reloaded(self) -> dict[str, object]:
         await self.reload()
@@ -230,9 +265,13 @@ class Service:
 
     def _control_answers(self) -> Mapping[str, Callable[[], dict[str, object] | Deferred[dict[str, object]]]]:
         return {
-            "cameras": lambda: {"cameras": describe_cameras(self._catalogue, self._recording.states())},
+            "cameras": lambda: {
+                "cameras": describe_cameras(self._catalogue, self._recording.states(), self._store.trust.by_camera())
+            },
             "recordings": lambda: self._in_thread(lambda: {"recordings": self._recording.list()}),
             "users-changed": lambda: Deferred.fromCoroutine(self._users_changed()),
+            "trust-changed": lambda: Deferred.fromCoroutine(self._trust_changed()),
+            "certificates-changed": lambda: Deferred.fromCoroutine(self._certificates_changed()),
             "cameras-changed": lambda: Deferred.fromCoroutine(self._cameras_changed()),
             "reload": lambda: Deferred.fromCoroutine(self._reloaded()),
         }
@@ -255,7 +294,13 @@ class Service:
 
     def _build_rtsp(self, limits: Limits) -> RtspServer:
         users = self._store.users
-        accounts = Accounts(users.principal, users.secret_of, self._lockout)
+        accounts = Accounts(
+            users.principal,
+            users.secret_of,
+            self._lockout,
+            vouched=self._vouchers.user_at if self._vouchers else lambda address, now: None,
+            digest=settings_of(self._config.clients).digest,
+        )
         packet_bytes, multicast = self._config.rtsp.packet_bytes, self._config.multicast
         recorded = None
         if self._library is not None:
@@ -281,9 +326,13 @@ class Service:
             limits=RtspLimits(
                 connections=limits.rtsp_connections,
                 connections_per_address=limits.rtsp_connections_per_address,
+                sessions=limits.rtsp_sessions,
+                sessions_per_user=limits.rtsp_sessions_per_user,
                 replays=limits.rtsp_replays,
                 session_timeout_s=limits.rtsp_session_timeout_ns // NS_PER_S,
+                first_request_timeout_s=limits.first_request_timeout_ns // NS_PER_S,
                 request_timeout_s=limits.request_timeout_ns // NS_PER_S,
+                idle_timeout_s=limits.idle_timeout_ns // NS_PER_S,
                 packet_bytes=packet_bytes,
             ),
             recorded=recorded,
@@ -301,6 +350,7 @@ class Service:
                 numbers.of_tunnels(self._tunnels, self._websockets),
                 numbers.of_recording(self._recording),
                 numbers.of_searches(self._onvif.search),
+                numbers.of_tls(self._certificates, self._tls.counts),
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )
@@ -315,10 +365,12 @@ class Service:
         return await self._snapshots.still(stream.hub) if stream else None
 
     def _wanted_doors(self, config: Config) -> dict[str, Door]:
-        factories = {"onvif": self._onvif.factory, "rtsp": self._rtsp, "http": self._web.factory}
+        in_clear = {"onvif": self._onvif.factory, "rtsp": self._rtsp, "http": self._web.factory}
+        over_tls = {"onvif_tls": self._onvif.factory, "rtsps": self._rtsp, "https": self._web.factory}
+        factories = in_clear | {name: self._tls.behind(factory) for name, factory in over_tls.items()}
         return {
-            name: Door(name, config.port_of(name), config.bind_of(name), factories[name])
-            for name in SERVED_DOORS
+            name: Door(name, config.port_of(name), config.bind_of(name), factory)
+            for name, factory in factories.items()
             if config.port_of(name)
         }
 
@@ -329,7 +381,14 @@ def camera_settings(camera: CameraConfig) -> CameraSettings:
         camera.id,
         camera.name,
         tuple(
-            StreamSettings(camera.id, stream.name, stream.url.with_credentials, stream.transport, camera.driver)
+            StreamSettings(
+                camera.id,
+                stream.name,
+                stream.url.with_credentials,
+                stream.transport,
+                camera.driver,
+                camera.tls_ca.certificates if camera.tls_ca is not None else (),
+            )
             for stream in camera.streams
         ),
     )

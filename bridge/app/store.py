@@ -8,13 +8,14 @@ from bridge.store.backend import DatabaseUnusableError
 from bridge.store.database import Database
 from bridge.store.index import MediaIndex, open_index
 from bridge.system.audit_log import AuditLog
+from bridge.system.camera_trust import CameraTrust
 from bridge.system.config import Config
 from bridge.system.data_lock import take
 from bridge.system.database import open_database
 from bridge.system.events import EventLog
 from bridge.system.evidence import EvidenceLocks
 from bridge.system.identity import Identity, identity_of
-from bridge.system.secrets import open_vault
+from bridge.system.secrets import Vault, open_vault
 from bridge.system.stored_cameras import AllCameras, StoredCameras
 from bridge.system.users import Users
 
@@ -33,6 +34,8 @@ class Store:
     identity: Identity
     audit: AuditLog
     evidence: EvidenceLocks
+    vault: Vault
+    trust: CameraTrust
     index: MediaIndex | None
     events: EventLog | None
     problems: tuple[str, ...]
@@ -57,6 +60,8 @@ def open_store(config: Config) -> Store:
     try:
         lock = take(config.data)
         vault = open_vault(config.data)
+        trust = CameraTrust(database)
+        trust.load()
         index, problems = _open_index(config)
         limits = config.limits
         return Store(
@@ -66,6 +71,8 @@ def open_store(config: Config) -> Store:
             identity_of(database, vault),
             AuditLog(database, limits.audit_rows),
             EvidenceLocks(database),
+            vault,
+            trust,
             MediaIndex(index) if index else None,
             EventLog(index, limits.event_rows, limits.event_age_ns) if index else None,
             problems,

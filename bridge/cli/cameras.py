@@ -2,11 +2,12 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.opened import load_config, open_stored_cameras, tell_service
+from bridge.cli.opened import load_config, open_config_database, open_stored_cameras, tell_service
 from bridge.cli.terminal import (
     DEFAULT_CONFIG,
     NOT_RUNNING,
@@ -48,10 +49,13 @@ def cameras_list(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -
             "recording": _recording_in_words(camera["streams"]),
             "streams": ", ".join(_stream_in_words(stream) for stream in camera["streams"]),
             "reason": camera["reason"],
+            "certificate": ", ".join(_certificate_in_words(one) for one in camera.get("certificates", ())),
         }
         for camera in (cameras if isinstance(cameras, list) else [])
     ]
-    print_rows(rows, False, ("id", "name", "state", "recording", "streams", "reason"))
+    # Most cameras have none: then there is no column for them.
+    shown = ("certificate",) if any(row["certificate"] for row in rows) else ()
+    print_rows(rows, False, ("id", "name", "state", "recording", "streams", "reason", *shown))
 
 
 @cameras_app.command("add")
@@ -66,6 +70,7 @@ def cameras_add(
     record: Annotated[str, typer.Option(help="always, motion or never.")] = "always",
     username: Annotated[str, typer.Option(help="Log-in at the camera, for addresses without one.")] = "",
     password_file: PasswordFile = "",
+    device_port: Annotated[int, typer.Option(help="A virtual ONVIF device of its own on this port.")] = 0,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
     """Add a camera to the database by the RTSP addresses of its streams."""
@@ -85,6 +90,8 @@ def cameras_add(
         table: dict[str, object] = {"id": camera_id, "driver": driver, "record": record, "stream": streams}
         if name:
             table["name"] = name
+        if device_port:
+            table["device_port"] = device_port
         read_camera(table, environ={})
         with open_stored_cameras(loaded) as stored:
             stored.add(table, loaded.cameras, SystemClock().utc_ns())
@@ -96,22 +103,54 @@ def cameras_remove(
     camera_id: Annotated[str, typer.Argument(metavar="ID")], config: ConfigFile = DEFAULT_CONFIG
 ) -> None:
     """Remove a camera from the database; its recordings stay."""
+    from bridge.system.camera_trust import CameraTrust
+
     with errors_as_sentences():
         loaded = load_config(config)
         with open_stored_cameras(loaded) as stored:
             stored.remove(camera_id, loaded.cameras)
+        with open_config_database(loaded) as database:
+            CameraTrust(database).forget(camera_id)
         tell_service(loaded, "cameras-changed")
+
+
+@cameras_app.command("trust")
+def cameras_trust(
+    camera_id: Annotated[str, typer.Argument(metavar="ID")],
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Trust whatever it shows next, instead of what it showed last.")
+    ] = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Trust the certificate that a camera over rtsps:// shows now, instead of the one that it showed first."""
+    from bridge.base.time import SystemClock
+    from bridge.system.camera_trust import CameraTrust
+
+    with errors_as_sentences():
+        loaded = load_config(config)
+        with open_config_database(loaded) as database:
+            trust = CameraTrust(database)
+            if forget:
+                note(f"certificates forgotten: {trust.forget(camera_id)}")
+            else:
+                for one in trust.accept(camera_id, SystemClock().utc_ns()):
+                    note(f"{one.address}: trusted from now on: SHA-256 {one.sha256}")
+        tell_service(loaded, "trust-changed")
 
 
 def _cameras_at_rest(config: "Config") -> list[dict[str, object]]:
     """What is known without the service: which cameras there are."""
-    from bridge.system.control import describe_stream
+    from bridge.system.camera_trust import CameraTrust, TrustedCertificate
+    from bridge.system.control import describe_certificates, describe_stream
     from bridge.system.database import is_there
 
     cameras = config.cameras
+    trusted: Mapping[str, list[TrustedCertificate]] = {}
     if is_there(config.data, config.database.get_secret_value()):
         with open_stored_cameras(config) as stored:
             together = stored.with_file(config.cameras)
+        with open_config_database(config) as database:
+            trusted = CameraTrust(database).listed()
         cameras = together.cameras
         for problem in together.problems:
             note(problem)
@@ -123,6 +162,7 @@ def _cameras_at_rest(config: "Config") -> list[dict[str, object]]:
             "reason": NOT_RUNNING,
             "streams": [describe_stream(stream.name) for stream in camera.streams],
         }
+        | describe_certificates(trusted.get(camera.id, ()))
         for camera in cameras
     ]
 
@@ -144,6 +184,12 @@ def _recording_in_words(streams: list[dict[str, object]]) -> str:
         (stream.get("recording"), stream.get("recording_reason")) for stream in streams if stream.get("recording")
     ]
     return ", ".join(str(state) if state == "recording" else f"{state}: {reason}" for state, reason in states)
+
+
+def _certificate_in_words(certificate: dict[str, object]) -> str:
+    """SHA-256 of what is trusted; whole, as it is for comparing."""
+    offered = f", shows {certificate['offered']}" if certificate["offered"] else ""
+    return f"{certificate['address']} {certificate['sha256']}{offered}"
 
 
 def _stream_in_words(stream: dict[str, object]) -> str:

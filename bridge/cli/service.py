@@ -8,6 +8,7 @@ import typer
 
 from bridge import __version__
 from bridge.cli.cameras import cameras_app
+from bridge.cli.certificates import certificates_app
 from bridge.cli.opened import load_config, set_up_logs
 from bridge.cli.recordings import recordings_app
 from bridge.cli.terminal import (
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(users_app, name="users")
 app.add_typer(cameras_app, name="cameras")
 app.add_typer(recordings_app, name="recordings")
+app.add_typer(certificates_app, name="certificates")
 
 
 def main() -> None:
@@ -92,6 +94,7 @@ def demo(
 @app.command()
 def check(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Validate the configuration and print every fault; exit 2 when there is one."""
+    from bridge.base.time import SystemClock
     from bridge.system.config_checks import warnings
     from bridge.system.config_load import FaultyConfigurationError, load
 
@@ -103,7 +106,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         faults = [{"path": one.path, "value": one.value, "expected": one.expected} for one in error.faults]
         lines = [str(one) for one in error.faults]
     else:
-        lines = [f"note: {line}" for line in warnings(loaded)]
+        lines = [f"note: {line}" for line in warnings(loaded, SystemClock().utc_ns())]
     if as_json:
         notes = [] if faults else [line.removeprefix("note: ") for line in lines]
         say(json.dumps({"faults": faults, "warnings": notes}, ensure_ascii=False, indent=2))

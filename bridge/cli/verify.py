@@ -61,7 +61,7 @@ def verify(
 
 
 def _trusted(paths: list[Path]) -> "list[Certificate]":
-    from bridge.system.export_certificate import load_certificates
+    from bridge.system.certificate_files import load_certificates
 
     return [certificate for path in paths for certificate in load_certificates(path)]
 

@@ -57,8 +57,8 @@ class DigestAuthenticator:
     realm:            what users see when they are asked for a password
     secret:           at least MIN_SECRET_BYTES random bytes, new with every start: nonces of older runs become stale
     nonce_lifetime_s: from then on right answers are stale; at least MIN_NONCE_LIFETIME_S
-    algorithms:       what is offered, in order. MD5 alone by default: FFmpeg takes nothing else, and fails when SHA-256
-                      is offered first
+    algorithms:       what is offered, in order. MD5 alone by default: FFmpeg takes nothing else, and
+                      looks at one of several challenges only (8.1: at the last)
     offer_qop:        whether `qop="auth"` is offered; answers without qop are taken all the same
 
     The counter `nc` is not checked: one client counts on several connections at once, and RTSP clients repeat it.

@@ -355,6 +355,8 @@ class RtspClient:
         if not location:
             raise RemoteProtocolError("a redirect without a Location", clause="RFC 2326 11.3")
         target = RtspUrl.parse(control_base(self._request_url, location))
+        if self.url.scheme == "rtsps" and target.scheme != "rtsps":
+            raise RemoteProtocolError("a redirect from rtsps to rtsp, where all is in clear")
         sendable(target.without_credentials)
         # Credentials belong to the host that they were given for (RFC 9110 15.4 warns of the rest).
         same = target.host == self.url.host

@@ -35,6 +35,8 @@ class DownReason(enum.StrEnum):
     CODEC = "codec"
     PROTOCOL = "protocol"
     CLOSED = "closed"
+    TLS = "TLS"
+    CERTIFICATE = "certificate"
 
 
 class Fault(enum.StrEnum):

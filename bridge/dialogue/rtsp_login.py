@@ -18,12 +18,14 @@ class Login:
     secret_of:    user -> password; None when there is no such user at this door
     random_bytes: fresh ones, so many
     locked_out:   (address, user) -> whether passwords of that user from there count as wrong now: too many were
+    vouched:      (address, now) -> the user whom a client without credentials is taken for; None: it must log in
     """
 
     authenticator: DigestAuthenticator
     secret_of: Callable[[str], str | None]
     random_bytes: Callable[[int], bytes]
     locked_out: Callable[[str, str], bool]
+    vouched: Callable[[str, MonotonicNs], str | None] = lambda address, now: None
 
     def challenges(self, now: MonotonicNs, *, stale: bool = False) -> list[tuple[str, str]]:
         """The headers of a 401."""
@@ -49,6 +51,7 @@ class Visitor:
         self._login = login
         self._peer_host = peer_host
         self._proven: str | None = None
+        self._vouched = False
 
     def user_of(
         self, request: Request, target: Target, *, trusted: str | None, free: bool, now: MonotonicNs
@@ -58,7 +61,7 @@ class Visitor:
         trusted: the user who needs no credentials here, as the session that is spoken of is his
         Raises RefusedError with the challenge, and what the shell is to know in it.
         """
-        login = self._login
+        login, self._vouched = self._login, False
         if login is None:
             return "", []
         credentials = request.headers.get("Authorization")
@@ -67,6 +70,10 @@ class Visitor:
                 return trusted, []
             if free:
                 return None, []
+            if (user := login.vouched(self._peer_host, now)) is not None:
+                new = user != self._proven
+                self._proven, self._vouched = user, True
+                return user, [LoggedIn(user)] if new else []
             raise RefusedError(401, *login.challenges(now))
         verdict = login.check(credentials, request.method, target, self._peer_host, now)
         if verdict.ok:
@@ -81,6 +88,12 @@ class Visitor:
         raise RefusedError(
             401, *login.challenges(now, stale=stale), events=() if stale else (LoginFailed(verdict.user),)
         )
+
+    def unknown(self, now: MonotonicNs) -> RefusedError:
+        """What he is told of an address that is not there for him: a client that was taken for another may log in."""
+        if self._login is not None and self._vouched:
+            return RefusedError(401, *self._login.challenges(now))
+        return RefusedError(404)
 
 
 def fits(hashed_uri: str, target: Target) -> bool:

@@ -66,6 +66,7 @@ class ServerSide:
 
     login:      None: everybody may come, as the user ""
     features:   tags that a client may Require
+    first_ns:   the first request must have come after it
     idle_ns:    a connection without session and requests is closed after it
     request_ns: a request must be complete after it (408)
     """
@@ -76,6 +77,7 @@ class ServerSide:
     features: frozenset[str] = frozenset({REPLAY_FEATURE})
     name: str = "Open Network Bridge"
     sessions_per_connection: int = SESSIONS_PER_CONNECTION
+    first_ns: int = 10 * NS_PER_S
     idle_ns: int = 60 * NS_PER_S
     request_ns: int = 10 * NS_PER_S
 
@@ -103,13 +105,28 @@ class _Exchange:
 class Connection:
     """See the module. Holds back at most PENDING_REQUESTS; a client that sends more meanwhile is cut off."""
 
-    def __init__(self, side: ServerSide, *, peer_host: str, local_host: str, local_port: int, now: MonotonicNs) -> None:
-        """Both hosts are addresses, as the socket names them."""
+    def __init__(
+        self,
+        side: ServerSide,
+        *,
+        peer_host: str,
+        local_host: str,
+        local_port: int,
+        now: MonotonicNs,
+        secure: bool = False,
+    ) -> None:
+        """
+        hosts:  addresses, as the socket names them
+        secure: RTSP over TLS; media then travel in the connection alone
+        """
         self.peer_host = peer_host
         self.local_host = local_host
+        self._secure = secure
         self._side = side
         self._sessions = side.sessions
-        self._root = f"rtsp://{f'[{local_host}]' if ':' in local_host else local_host}:{local_port}"
+        self._root = (
+            f"{'rtsps' if secure else 'rtsp'}://{f'[{local_host}]' if ':' in local_host else local_host}:{local_port}"
+        )
         self._visitor = Visitor(side.login, peer_host)
         self._described_path = ""
         self._pending: deque[Request | RemoteProtocolError] = deque()
@@ -118,6 +135,7 @@ class Connection:
         self._events: list[Event] = []
         self._closed = False
         self._active_at = now
+        self._greeted = False
         self._partial_since: MonotonicNs | None = None
         self._frames_since = now
         self._frame_bytes = 0
@@ -140,6 +158,7 @@ class Connection:
     def receive(self, item: Request | RemoteProtocolError, now: MonotonicNs) -> list[Event]:
         """The next request; or the error of one that could not be read, after which the connection is over."""
         self._active_at = now
+        self._greeted = True
         self._partial_since = None
         if not self._closed:
             if len(self._pending) >= PENDING_REQUESTS:
@@ -186,7 +205,7 @@ class Connection:
         """When `on_timeout` should be called."""
         moments = []
         if not self.sessions() and self._waiting is None:
-            moments.append(self._active_at + self._side.idle_ns)
+            moments.append(self._active_at + (self._side.idle_ns if self._greeted else self._side.first_ns))
         if self._partial_since is not None:
             moments.append(self._partial_since + self._side.request_ns)
         return MonotonicNs(min(moments)) if moments and not self._closed else None
@@ -200,7 +219,9 @@ class Connection:
             self._events.append(Send(Response(408, headers=Headers([("Server", self._side.name)])).encode()))
             self._close(f"request not complete after {self._side.request_ns // NS_PER_S} s")
         else:
-            self._close(f"idle for {self._side.idle_ns // NS_PER_S} s without a session")
+            side = self._side
+            waited_ns, without = (side.idle_ns, "a session") if self._greeted else (side.first_ns, "a request")
+            self._close(f"idle for {waited_ns // NS_PER_S} s without {without}")
         return self._take_events()
 
     # What the shell answers
@@ -353,9 +374,10 @@ class Connection:
     def _find(self, exchange: _Exchange) -> Presentation:
         presentation = self._side.find(exchange.user or "", exchange.target.path)
         if presentation is None:
-            if exchange.request.method in ("DESCRIBE", "SETUP"):
+            refused = self._visitor.unknown(self._active_at)
+            if refused.status == 404 and exchange.request.method in ("DESCRIBE", "SETUP"):
                 self._events.append(NotFound(exchange.user or "", exchange.target.path))
-            raise RefusedError(404)
+            raise refused
         return presentation
 
     def _tracks(self, exchange: _Exchange, presentation: Presentation) -> Sequence[OfferedTrack] | None:
@@ -407,6 +429,7 @@ class Connection:
             parse_transports(",".join(exchange.request.headers.all("Transport"))),
             peer_host=self.peer_host,
             taken=self._channels_taken(session, offered.track),
+            secure=self._secure,
             beside=next((leg.route for track, leg in session.legs.items() if track != offered.track), None)
             if session
             else None,

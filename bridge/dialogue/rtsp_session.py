@@ -85,7 +85,7 @@ class Session:
 
 
 class Sessions:
-    """All sessions of one server, at most `max_sessions`: when it is full, no new one is made (453).
+    """All sessions of one server, at most `max_sessions`, and `max_of_user` of each: then no new one is made (453).
 
     Of recorded media at most `max_replays`: each reads the disks for itself. `made` counts all that ever were.
     """
@@ -96,10 +96,12 @@ class Sessions:
         *,
         timeout_s: int = SESSION_TIMEOUT_S,
         max_sessions: int = MAX_SESSIONS,
+        max_of_user: int = MAX_SESSIONS,
         max_replays: int = MAX_REPLAYS,
     ) -> None:
         self.timeout_s = timeout_s
         self.max_sessions = max_sessions
+        self.max_of_user = max_of_user
         self.max_replays = max_replays
         self.made = 0
         self._random_bytes = random_bytes
@@ -123,6 +125,8 @@ class Sessions:
     def make(self, user: str, presentation: Presentation, now: MonotonicNs) -> Session | None:
         """A new session in the state INIT; None when there is no room."""
         if len(self._sessions) >= self.max_sessions:
+            return None
+        if sum(session.user == user for session in self._sessions.values()) >= self.max_of_user:
             return None
         if not presentation.live and self.replays >= self.max_replays:
             return None

@@ -22,12 +22,14 @@ def choose_route(
     taken: set[int],
     beside: Route | None = None,
     group: MulticastRoute | None = None,
+    secure: bool = False,
 ) -> Route:
     """The route of the first offer that we can serve. Raises RemoteProtocolError: 461, or 462 for another's address.
 
     peer_host: where the RTSP connection comes from; packets go nowhere else, or we would flood whom a client names
     taken:     channels of the connection that are in use
     beside:    a route that the session has already; all of one session are of one kind
+    secure:    the connection is RTSP over TLS, whose client does not expect that media travel beside it in clear
     group:     where the track is to be had by multicast. A client that names another one is answered with this: where
                we flood is not for clients to say (RFC 2326 11.3.9)
     """
@@ -36,14 +38,15 @@ def choose_route(
         if offer.profile != "RTP/AVP" or offer.mode not in ("", "PLAY"):
             continue
         if offer.multicast:
-            if group is not None and offer.lower is LowerTransport.UDP and isinstance(beside, MulticastRoute | None):
+            fits = offer.lower is LowerTransport.UDP and isinstance(beside, MulticastRoute | None)
+            if group is not None and fits and not secure:
                 return group
             continue
         if offer.lower is LowerTransport.TCP:
             if isinstance(beside, InterleavedRoute | None) and (channels := _channels(offer.interleaved, taken)):
                 return InterleavedRoute(*channels)
             continue
-        if offer.client_port is None or 0 in offer.client_port or not isinstance(beside, UdpRoute | None):
+        if secure or offer.client_port is None or 0 in offer.client_port or not isinstance(beside, UdpRoute | None):
             continue
         if offer.destination and not same_host(offer.destination, peer_host):
             elsewhere = True

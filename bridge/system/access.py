@@ -6,7 +6,7 @@ What a principal has no right to does not exist for him: doors leave it out of l
 import enum
 import fnmatch
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class Action(enum.StrEnum):
@@ -78,6 +78,13 @@ class Principal:
         """A principal whose role is spelled out as a grant on `cameras`, beside `more` grants."""
         grants = (Grant(tuple(cameras), ROLE_ACTIONS[role]), *more)
         return Principal(name, role, grants, fast_start, frozenset(doors))
+
+    def only(self, camera_id: str) -> "Principal":
+        """The same user where that camera is the only one: what he may do with it, and nothing with any other."""
+        actions = frozenset(
+            action for grant in self.grants for action in grant.actions if grant.allows(action, camera_id)
+        )
+        return replace(self, grants=(Grant((camera_id,), actions),))
 
 
 class Gatekeeper:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from bridge.system.config_values import ExpectedError, expand
-from bridge.wire.rtsp.url import RtspUrl, mask_parameters
+from bridge.wire.rtsp.url import DEFAULT_PORTS, RtspUrl, mask_parameters
 
-RTSP_PORT, HTTP_PORT = 554, 80
+HTTP_PORT = 80
 _EXPECTED = "an address such as rtsp://192.0.2.10/stream1 or rtsp://user:password@camera.example:554/stream1"
 _ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : as %3A, % as %25"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -37,12 +37,10 @@ def parse_camera_url(text: str, environ: Mapping[str, str], *, tunnelled: bool =
     if match is None:
         raise ExpectedError(_EXPECTED)
     scheme = match[1].lower()
-    if scheme == "rtsps":
-        raise ExpectedError("an rtsp:// address; rtsps:// to cameras comes with a later version")
     if scheme == "http" and not tunnelled:
-        raise ExpectedError('an rtsp:// address; or transport = "http" beside it, for RTSP through HTTP')
-    if scheme not in ("rtsp", "http"):
-        raise ExpectedError(f"an rtsp:// address, {scheme}:// is not one")
+        raise ExpectedError('an rtsp:// or rtsps:// address; or transport = "http" beside it, for RTSP through HTTP')
+    if scheme not in (*DEFAULT_PORTS, "http"):
+        raise ExpectedError(f"an rtsp:// or rtsps:// address, {scheme}:// is not one")
     rest = text[match.end() :]
     # The authority ends at the first / ? or #, but not inside ${NAME}, which holds none of them.
     end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
@@ -50,7 +48,9 @@ def parse_camera_url(text: str, environ: Mapping[str, str], *, tunnelled: bool =
     login, at, address = authority.rpartition("@")
     username, _, password = login.partition(":")
     host, port = _host_and_port(
-        expand(address, environ), default_port=HTTP_PORT if tunnelled else RTSP_PORT, login_may_be_broken=not at
+        expand(address, environ),
+        default_port=HTTP_PORT if tunnelled else DEFAULT_PORTS[scheme],
+        login_may_be_broken=not at,
     )
     if "@" in rest[end:]:
         # rtsp://admin:1/2@host could be read both ways; guessing wrong would show half a password as a path.
@@ -59,7 +59,9 @@ def parse_camera_url(text: str, environ: Mapping[str, str], *, tunnelled: bool =
         raise ExpectedError("a path without spaces, control characters and #")
     user, password = _decoded(username, environ), _decoded(password, environ)
     # What is spoken inside is RTSP all the same.
-    return RtspUrl("rtsp", host, port, path, user or None, password if user or password else None)
+    return RtspUrl(
+        "rtsp" if scheme == "http" else scheme, host, port, path, user or None, password if user or password else None
+    )
 
 
 def _decoded(text: str, environ: Mapping[str, str]) -> str:

@@ -8,10 +8,12 @@ docs/configuration.md explains every key to users; a test holds the two together
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -28,6 +30,15 @@ from bridge.base.tokens import CAMERA_ID_RULE, STREAM_NAME_RULE, is_camera_id, i
 from bridge.system import config_values as values
 from bridge.system.access import Action, Grant, Principal, Role
 from bridge.system.camera_url import parse_camera_url
+from bridge.system.certificate_files import (
+    CertificateError,
+    PrivateKey,
+    check_pair,
+    load_certificates,
+    load_key,
+    parse_key,
+    pem_of_key,
+)
 from bridge.system.config_values import ExpectedError
 from bridge.system.database_address import parse_database_address
 from bridge.wire.rtsp.url import RtspUrl
@@ -44,7 +55,11 @@ PASSWORD_FILE_LIMIT_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the validators need to know: the environment for `${NAME}`, and the folder that paths are relative to."""
+    """What the validators need to know.
+
+    environ: for `${NAME}`
+    base:    the folder that paths are relative to
+    """
 
     environ: Mapping[str, str]
     base: Path
@@ -154,6 +169,78 @@ def read_password_file(path: Path) -> str:
     if not text or len(text) > PASSWORD_FILE_LIMIT_BYTES:
         raise ExpectedError("a password file that holds one password")
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFile:
+    """The certificates of a file, the doors' own first."""
+
+    path: str
+    certificates: tuple[x509.Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A private key, as PEM, so that two readings of it compare."""
+
+    path: str
+    pem: bytes = field(repr=False)
+
+    @property
+    def key(self) -> PrivateKey:
+        """The key itself."""
+        return parse_key(self.pem, self.path)
+
+
+def _certificate_file(value: object, info: ValidationInfo) -> CertificateFile | None:
+    expected = "the path of a PEM file with the doors' certificate first, and those above it"
+    path = _file(value, info, expected)
+    if path is None:
+        return None
+    try:
+        found = CertificateFile(str(path), tuple(load_certificates(path)))
+    except CertificateError as error:
+        raise ExpectedError(f"{expected}; {error}") from None
+    own = found.certificates[0]
+    try:
+        uses = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return found
+    if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(uses):
+        raise ExpectedError("a certificate for servers (extended key usage serverAuth)")
+    return found
+
+
+def _authorities(value: object, info: ValidationInfo) -> CertificateFile | None:
+    expected = "the path of a PEM file with the certificates of authorities"
+    path = _file(value, info, expected)
+    try:
+        return None if path is None else CertificateFile(str(path), tuple(load_certificates(path)))
+    except CertificateError as error:
+        raise ExpectedError(f"{expected}; {error}") from None
+
+
+def _key_file(value: object, info: ValidationInfo) -> KeyFile | None:
+    expected = "the path of a PEM file with the key of tls.certificate, without a password"
+    path = _file(value, info, expected)
+    if path is None:
+        return None
+    certificate = info.data.get("certificate")
+    try:
+        key = load_key(path)
+        if certificate is not None:
+            check_pair(certificate.certificates, key, certificate.path, str(path))
+    except CertificateError as error:
+        raise ExpectedError(f"{expected}; {error}") from None
+    return KeyFile(str(path), pem_of_key(key))
+
+
+def _file(value: object, info: ValidationInfo, expected: str) -> Path | None:
+    """Where it lies; None for the empty text."""
+    if not isinstance(value, str) or "-----BEGIN" in value:
+        raise ExpectedError(expected)  # also for what should be in the file; nothing of it is shown
+    text = _path(values.expand(value, _reading(info).environ))
+    return (_reading(info).base / text).absolute() if text else None
 
 
 def _argon2(text: str) -> SecretStr:
@@ -313,6 +400,22 @@ class Security(Table):
     metrics: Literal["nobody", "loopback", "everybody"] = "loopback"
 
 
+class Tls(Table):
+    """[tls]: the certificate of every TLS door; both None: one of our own making."""
+
+    certificate: Annotated[CertificateFile | None, BeforeValidator(_certificate_file)] = None
+    key: Annotated[KeyFile | None, BeforeValidator(_key_file)] = None
+
+
+class Clients(Table):
+    """[clients]: what clients contradict each other in. None: as the preset has it (bridge/system/presets.py)."""
+
+    preset: Literal["standard", "sha-256", "scrypted", "unifi-protect"] = "standard"
+    digest: Annotated[Several[Literal["md5", "sha-256"]], Field(min_length=1)] | None = None
+    rtsp_login: Literal["always", "after-onvif"] | None = None
+    configuring: Literal["refuse", "ignore"] | None = None
+
+
 class Events(Table):
     """[events]: networks beside the subscriber's own address that notifications may be sent to."""
 
@@ -324,10 +427,15 @@ class Limits(Table):
 
     rtsp_connections: Count = 1000
     rtsp_connections_per_address: Count = 500
+    rtsp_sessions: Count = 1000
+    rtsp_sessions_per_user: Count = 500
     rtsp_replays: Count = 200
     http_connections: Count = 500
+    http_connections_per_address: Count = 128
     http_body_bytes: Size = 1_048_576
+    first_request_timeout_ns: Wait = Field(default=10 * NS_PER_S, alias="first_request_timeout")
     request_timeout_ns: Wait = Field(default=30 * NS_PER_S, alias="request_timeout")
+    idle_timeout_ns: Wait = Field(default=60 * NS_PER_S, alias="idle_timeout")
     rtsp_session_timeout_ns: Wait = Field(default=60 * NS_PER_S, alias="rtsp_session_timeout")
     login_failures: Count = 10
     login_pause_ns: Wait = Field(default=10 * NS_PER_S, alias="login_pause")
@@ -385,7 +493,10 @@ def default_stream_name(index: int) -> str:
 
 
 class CameraConfig(Table):
-    """[[camera]]. retention_ns and retention_bytes None: kept while the storage has room. push 0: not a push camera."""
+    """[[camera]]. retention_ns and retention_bytes None: kept while the storage has room. push 0: not a push camera.
+
+    device_port 0: it is no virtual device; device_address None: one on the addresses of the ONVIF door.
+    """
 
     id: CameraId
     name: Label
@@ -398,8 +509,11 @@ class CameraConfig(Table):
     retention_bytes: Size | None = None
     storage: StreamName = "default"
     driver: Literal["native", "aiortsp"] = "native"
+    tls_ca: Annotated[CertificateFile | None, BeforeValidator(_authorities)] = None
     push: Port = 0
     owner: UserName | None = None
+    device_port: Port = 0
+    device_address: Address | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -439,7 +553,9 @@ class Config(Table):
     recording: Recording = Recording()
     rtsp: Rtsp = Rtsp()
     multicast: Multicast = Multicast()
+    tls: Tls = Tls()
     security: Security = Security()
+    clients: Clients = Clients()
     events: Events = Events()
     limits: Limits = Limits()
     users: Several[UserConfig] = Field(default=(), alias="user")
@@ -461,6 +577,10 @@ class Config(Table):
         """The addresses that `door` (one of DOORS, `push` or `discovery`) listens on."""
         narrowed: tuple[str, ...] | None = getattr(self.bind_door, door)
         return self.bind if narrowed is None else narrowed
+
+    def device_addresses(self, camera: CameraConfig) -> tuple[str, ...]:
+        """The addresses that the camera's virtual device listens on."""
+        return (camera.device_address,) if camera.device_address else self.bind_of("onvif")
 
     def port_of(self, door: str) -> int:
         """The port of one of DOORS; 0 means off."""

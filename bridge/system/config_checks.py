@@ -8,13 +8,11 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bridge.base.time import NS_PER_S
 from bridge.system.config import DOORS, Config, Ports, Recording, default_stream_name
 from bridge.system.config_values import ExpectedError, parse_port_range
 
 KeyPath = tuple[str | int, ...]
-UNSERVED_DOORS = ("onvif_tls", "rtsps", "https")
-"""Doors that wait for TLS; `warnings` names them when the file opens one (their defaults are passed over)."""
-
 _DEFAULT_BIND = ("0.0.0.0", "::")  # noqa: S104 - the contract's default
 
 
@@ -30,6 +28,7 @@ def check(tables: Mapping[str, object]) -> Iterator[Broken]:
     """Every fault that no single key shows."""
     yield from _binds(tables)
     yield from _ports(tables)
+    yield from _tls(tables)
     yield from _storages(tables)
     yield from _users(tables)
     yield from _cameras(tables)
@@ -84,6 +83,7 @@ def _ports(tables: Mapping[str, object]) -> Iterator[Broken]:
     try:
         push = parse_port_range(_text(ports, "push"))
     except ExpectedError:
+        yield from _devices(tables, taken, None)
         return
     addresses = _addresses(narrowed.get("push", tables.get("bind")))
     for port, doors in sorted(taken.items()) if push else ():
@@ -92,6 +92,7 @@ def _ports(tables: Mapping[str, object]) -> Iterator[Broken]:
                 if _overlap(addresses, others):
                     yield Broken(("ports", "push"), f"a range without the ports of other doors; ports.{door} is {port}")
     yield from _push_cameras(tables, push)
+    yield from _devices(tables, taken, push)
 
 
 def _push_cameras(tables: Mapping[str, object], push: tuple[int, int] | None) -> Iterator[Broken]:
@@ -105,6 +106,35 @@ def _push_cameras(tables: Mapping[str, object], push: tuple[int, int] | None) ->
         if port in first:
             yield Broken(("camera", index, "push"), f"a port of its own; camera[{first[port]}] has it too")
         first.setdefault(port, index)
+
+
+def _devices(
+    tables: Mapping[str, object], taken: dict[int, list[tuple[str, set[str]]]], push: tuple[int, int] | None
+) -> Iterator[Broken]:
+    """A virtual device's port that a door, push or another device has; an address without a port.
+
+    taken: the doors by port, with their addresses
+    """
+    devices: dict[int, list[tuple[int, set[str]]]] = {}
+    narrowed = _table(tables, "bind_door")
+    usual = _addresses(narrowed.get("onvif", tables.get("bind")))
+    for index, camera in _tables(tables, "camera"):
+        port, address = _port(camera, "device_port"), _text(camera, "device_address")
+        path: KeyPath = ("camera", index, "device_port")
+        if port == 0:
+            if address:
+                yield Broken(("camera", index, "device_address"), "device_port beside it")
+            continue
+        addresses = {address} if address else usual
+        door = next((name for name, others in taken.get(port, []) if _overlap(addresses, others)), None)
+        other = next((place for place, others in devices.get(port, []) if _overlap(addresses, others)), None)
+        if door is not None:
+            yield Broken(path, f"a port that no door has; ports.{door} is {port} too")
+        elif push is not None and push[0] <= port <= push[1]:
+            yield Broken(path, f"a port outside of ports.push, {push[0]}-{push[1]}")
+        elif other is not None:
+            yield Broken(path, f"a port of its own; camera[{other}] has it too")
+        devices.setdefault(port, []).append((index, addresses))
 
 
 def _addresses(value: object) -> set[str]:
@@ -123,6 +153,13 @@ def _same(one: str, other: str) -> bool:
     except ValueError:
         return False
     return a.version == b.version and (a == b or a.is_unspecified or b.is_unspecified)
+
+
+def _tls(tables: Mapping[str, object]) -> Iterator[Broken]:
+    table = _table(tables, "tls")
+    for key, other, what in (("key", "certificate", "key"), ("certificate", "key", "certificate")):
+        if _text(table, other) and not _text(table, key):
+            yield Broken(("tls", key), f"the file with the {what} that belongs to tls.{other}, or neither of them")
 
 
 def _storages(tables: Mapping[str, object]) -> Iterator[Broken]:
@@ -182,6 +219,7 @@ def _cameras(tables: Mapping[str, object]) -> Iterator[Broken]:
             yield Broken((*place, "owner"), "the user who may push")
         if "owner" in camera and not pushed:
             yield Broken((*place, "owner"), "push beside it: only push cameras have an owner")
+        yield from _over_tls(place, camera)
         if _text(camera, "driver") == "aiortsp":
             for at, stream in _tables(camera, "stream"):
                 if (transport := _text(stream, "transport")) in ("http", "multicast"):
@@ -189,6 +227,18 @@ def _cameras(tables: Mapping[str, object]) -> Iterator[Broken]:
                     yield Broken((*place, "stream", at, "transport"), expected)
         names = [(at, _text(stream, "name", default_stream_name(at))) for at, stream in _tables(camera, "stream")]
         yield from _once((*place, "stream"), "name", names)
+
+
+def _over_tls(place: KeyPath, camera: Mapping[str, object]) -> Iterator[Broken]:
+    """Of cameras over rtsps:// everything travels in the one connection, and one driver knows how."""
+    streams = [((*place, "stream", at), stream) for at, stream in _tables(camera, "stream")]
+    every = [*streams, (place, camera)]
+    secure = [(at, stream) for at, stream in every if _text(stream, "url").lower().startswith("rtsps://")]
+    if secure and _text(camera, "driver") == "aiortsp":
+        yield Broken((*place, "driver"), '"native": aiortsp knows no rtsps://')
+    for at, stream in secure:
+        if _text(stream, "transport", "tcp") != "tcp":
+            yield Broken((*at, "transport"), '"tcp": over rtsps:// the media travel in the connection')
 
 
 def format_path(path: KeyPath) -> str:
@@ -199,13 +249,18 @@ def format_path(path: KeyPath) -> str:
     return text
 
 
-def warnings(config: Config) -> list[str]:
-    """What is configured and sound, but not served by this version; and what is probably not meant. One line each."""
-    lines = [
-        f"ports.{door} = {config.port_of(door)} is configured, but this version does not serve it"
-        for door in UNSERVED_DOORS
-        if door in config.ports.model_fields_set and config.port_of(door)
-    ]
+def warnings(config: Config, utc_ns: int | None = None) -> list[str]:
+    """What is configured and sound, but not served by this version; and what is probably not meant. One line each.
+
+    utc_ns: the time now, for what has expired; None: nothing has
+    """
+    lines = []
+    certificate = config.tls.certificate
+    if certificate is not None and utc_ns is not None:
+        until = certificate.certificates[0].not_valid_after_utc
+        # No fault: a recorder records, whatever has become of its certificate.
+        if utc_ns > until.timestamp() * NS_PER_S:
+            lines.append(f"tls.certificate expired on {until:%Y-%m-%d %H:%M} UTC: clients refuse the TLS doors")
     if config.ports.push is not None:
         lines.append("ports.push is configured, but video push comes with a later version")
     for index, camera in enumerate(config.cameras):
@@ -213,6 +268,13 @@ def warnings(config: Config) -> list[str]:
             lines.append(f"camera[{index}] ({camera.id}) is a push camera; video push comes with a later version")
         if camera.record == "motion":
             lines.append(f"camera[{index}] ({camera.id}) is to record on motion, which comes with a later version")
+    rtsp = set(config.bind_of("rtsp"))
+    lines.extend(
+        f"camera[{index}] ({camera.id}): RTSP does not listen on its device_address {camera.device_address},"
+        " where recorders will look for its video; see bind and [bind_door]"
+        for index, camera in enumerate(config.cameras)
+        if camera.device_address and not _overlap({camera.device_address}, rtsp)
+    )
     lines.extend(
         f"user[{index}] ({user.name}) is for the web client alone, which comes with a later version"
         for index, user in enumerate(config.users)

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from bridge.system.config import DOORS, CameraConfig, Config, StreamConfig
 
 _RESTART = ("data", "database")
-_LIVE_TABLES = ("public", "discovery", "recording", "rtsp", "multicast", "security", "events", "limits")
+_LIVE_TABLES = (
+    "public",
+    "discovery",
+    "recording",
+    "rtsp",
+    "multicast",
+    "tls",
+    "security",
+    "clients",
+    "events",
+    "limits",
+)
 
 
 @dataclass(frozen=True, slots=True)

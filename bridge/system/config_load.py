@@ -272,6 +272,8 @@ def show(path: KeyPath, value: object, expected: str) -> str:
         return f"a number of {value.bit_length()} bits"
     if not isinstance(value, str):
         return str(value)
+    if "-----BEGIN" in value:
+        return HIDDEN  # the key itself where its file is due
     if expected.startswith(("expected a table", "expected a list")):
         return "a text"  # where a table is due, a text may be anything, a password too
     return _quoted(mask_faulty_url(value) if key in _ADDRESS_KEYS else mask_urls(value))

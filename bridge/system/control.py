@@ -4,6 +4,8 @@
     {"do": "recordings"}         -> {"ok": true, "recordings": [...]} as `onb recordings list --json` prints them
     {"do": "users-changed"}      -> {"ok": true}                     the service reads the database's users again
     {"do": "cameras-changed"}    -> {"ok": true}                     … and its cameras
+    {"do": "certificates-changed"} -> {"ok": true}                   … and the certificate of the TLS doors
+    {"do": "trust-changed"}      -> {"ok": true}                     … and which certificates cameras are trusted with
     {"do": "reload"}             -> {"ok": true}                     as SIGHUP; refused: {"ok": false, "error": "…"}
 
 The socket is 0600: who may open it may do what the service's user may. Here are the framing, the values and the
@@ -13,20 +15,23 @@ blocking client; the listening side is bridge/services/control.
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
 from bridge.base.errors import BridgeError, RemoteProtocolError
 from bridge.base.media import Medium
+from bridge.system.camera_trust import TrustedCertificate
 from bridge.system.catalogue import Catalogue, LiveStream
 
 SOCKET_FILE = "onb.sock"
 LINE_LIMIT_BYTES = 8 * 1024 * 1024
 REQUEST_LIMIT_BYTES = 4096
 ADDRESS_LIMIT_BYTES = 107  # sockaddr_un.sun_path less its final zero (unix(7))
-REQUESTS = frozenset({"cameras", "recordings", "users-changed", "cameras-changed", "reload"})
+REQUESTS = frozenset(
+    {"cameras", "recordings", "users-changed", "cameras-changed", "certificates-changed", "trust-changed", "reload"}
+)
 
 
 class ControlError(BridgeError):
@@ -114,11 +119,14 @@ def _line(connection: socket.socket) -> bytes:
 
 
 def describe_cameras(
-    catalogue: Catalogue, recordings: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({})
+    catalogue: Catalogue,
+    recordings: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({}),
+    trusted: Mapping[str, Sequence[TrustedCertificate]] = MappingProxyType({}),
 ) -> list[dict[str, object]]:
     """The cameras as `onb cameras list --json` prints them. Runs where the catalogue lives.
 
     recordings: by camera and stream, state and reason of its recording
+    trusted:    by camera, the certificates that it is trusted with
     """
     return [
         {
@@ -130,8 +138,15 @@ def describe_cameras(
                 _describe_stream(stream, recordings.get((camera.id, stream.name))) for stream in camera.streams
             ],
         }
+        | describe_certificates(trusted.get(camera.id, ()))
         for camera in catalogue.cameras()
     ]
+
+
+def describe_certificates(trusted: Sequence[TrustedCertificate]) -> dict[str, object]:
+    """`certificates` of a camera that has some: the address, what is trusted there, what is shown instead or null."""
+    rows = [{"address": one.address, "sha256": one.sha256, "offered": one.offered} for one in trusted]
+    return {"certificates": rows} if rows else {}
 
 
 def _describe_stream(stream: LiveStream, recording: tuple[str, str] | None) -> dict[str, object]:

@@ -6,7 +6,7 @@ a test holds the two together. Times are nanoseconds since 1970 UTC.
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, Uuid
 
-HEAD = "0002"
+HEAD = "0003"
 """The migration that this schema is the result of."""
 
 metadata = MetaData()
@@ -78,4 +78,15 @@ evidence = Table(
     Column("expires_utc_ns", BigInteger, nullable=True, comment="until when it counts; null: until it is unlocked"),
     Index("evidence_by_recording", "recording"),
     comment="footage that no rule deletes",
+)
+
+camera_certificates = Table(
+    "camera_certificate",
+    metadata,
+    Column("camera", Text, primary_key=True, comment="camera id; the service, at the first TLS connection to it"),
+    Column("address", Text, primary_key=True, comment="host and port that it was called at; the service"),
+    Column("sha256", Text, nullable=False, comment="of the certificate, hexadecimal; the service, `onb cameras trust`"),
+    Column("offered", Text, nullable=True, comment="of the one shown last instead; null: no other; the service"),
+    Column("since_utc_ns", BigInteger, nullable=False, comment="since when it is trusted; as sha256"),
+    comment="certificates that cameras are trusted with",
 )

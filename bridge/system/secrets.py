@@ -69,20 +69,33 @@ def create_file(path: Path, line: bytes) -> None:
 
     Raises OSError.
     """
+    _put(path, line, stays=True)
+
+
+def replace_file(path: Path, line: bytes) -> None:
+    """The same, but a file that is there gives way, from one moment to the next."""
+    _put(path, line, stays=False)
+
+
+def _put(path: Path, line: bytes, *, stays: bool) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    made = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(line.rstrip() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(name, path)
-        except FileExistsError:
-            return
+        if stays:
+            try:
+                os.link(made, path)
+            except FileExistsError:
+                return
+        else:
+            made.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
     finally:
-        Path(name).unlink()
+        made.unlink(missing_ok=True)

@@ -53,3 +53,12 @@ def test_a_privileged_port_and_its_way_out(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_address_of_another_host() -> None:
     with pytest.raises(DoorError, match=r"this host has no such address; see bind and \[bind_door\]"):
         open_door(FakeReactor(), Door("onvif", 0, ("192.0.2.77",), None))
+
+
+def test_a_door_that_ports_does_not_name() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        door = Door("camera gate", other.getsockname()[1], ("127.0.0.1",), None, key="device_port")
+        with pytest.raises(DoorError, match=r"^camera gate: port .* end it, or set another device_port$"):
+            open_door(FakeReactor(), door)

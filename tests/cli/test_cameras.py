@@ -1,6 +1,7 @@
 """`onb cameras`."""
 
 import json
+from pathlib import Path
 
 from bridge.system import control
 from tests.cli.onb import onb
@@ -66,3 +67,47 @@ def test_the_running_service_is_asked_and_told(folder, monkeypatch):
     onb("cameras", "add", "yard", "rtsp://h/")
     data = folder / "data"
     assert asked == [(data, "cameras"), (data, "cameras"), (data, "users-changed"), (data, "cameras-changed")]
+
+
+def test_which_certificate_a_camera_is_trusted_with(folder):
+    """The service has learnt two of one camera; the command reads and changes what it kept."""
+    for sha256 in ("1" * 64, "2" * 64):
+        learn("gate", sha256)
+    row = json.loads(onb("cameras", "list", "--json").stdout)[0]
+    assert row["certificates"] == [{"address": "h:322", "sha256": "1" * 64, "offered": "2" * 64}]
+    assert onb("cameras", "list").stdout.endswith(f"\th:322 {'1' * 64}, shows {'2' * 64}\n")
+    result = onb("cameras", "trust", "gate")
+    assert result.exit_code == 0
+    assert f"h:322: trusted from now on: SHA-256 {'2' * 64}" in result.stderr
+    again = onb("cameras", "trust", "gate")
+    assert again.exit_code == 1
+    assert "has shown no other certificate" in again.stderr
+    assert "certificates forgotten: 1" in onb("cameras", "trust", "gate", "--forget").stderr
+    assert "certificates" not in json.loads(onb("cameras", "list", "--json").stdout)[0]
+
+
+def test_a_camera_that_is_removed_is_forgotten(folder):
+    onb("cameras", "add", "yard", "rtsps://h/")
+    learn("yard", "1" * 64)
+    onb("cameras", "remove", "yard")
+    onb("cameras", "add", "yard", "rtsps://h/")
+    assert "certificates" not in json.loads(onb("cameras", "list", "--json").stdout)[1]
+
+
+def learn(camera, sha256):
+    from bridge.system.camera_trust import CameraTrust
+    from bridge.system.database import open_database
+
+    database = open_database(Path("data"))
+    trust = CameraTrust(database)
+    trust.load()
+    trust.judge(camera, "h:322", sha256, 5)
+    database.close()
+
+
+def test_a_camera_that_is_a_device_of_its_own(folder):
+    result = onb("cameras", "add", "yard", "rtsp://h/1", "--device-port", "70000")
+    assert result.exit_code == 2
+    assert "device_port: 70000: expected a port from 0 to 65535" in result.stderr
+    result = onb("cameras", "add", "yard", "rtsp://h/1", "--device-port", "5801")
+    assert (result.exit_code, result.output) == (0, "")

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from bridge.system import schema
+from bridge.system.certificate_files import load_certificates
 from bridge.system.database import open_database
-from bridge.system.export_certificate import load_certificates
 from tests.cli.onb import onb
 from tests.recorder.exports import certificate, der, key
 from tests.system.test_export_certificate import pem

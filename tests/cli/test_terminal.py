@@ -17,7 +17,7 @@ from tests.cli.onb import IN_FILE, onb
         (["users", "add", "bob", "--role", "x", "--password-file", "-"], "x", 2, 'role: "x": expected "administrator"'),
         (["users", "add", "bob", "--password-file", "none"], "", 2, "--password-file none: expected a password file"),
         (["cameras", "add", "gate", "rtsp://h/"], "", 1, f"camera gate {IN_FILE}"),
-        (["cameras", "add", "yard", "http://u:hunter2@h/"], "", 2, "expected an rtsp:// address, http:// is not one"),
+        (["cameras", "add", "yard", "http://u:hunter2@h/"], "", 2, "expected an rtsp:// or rtsps:// address; or"),
         (["cameras", "remove", "yard"], "", 1, "there is no camera yard"),
     ],
 )  # fmt: skip

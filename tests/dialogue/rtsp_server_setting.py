@@ -42,7 +42,7 @@ def one_track(path="/live/gate", *, live=True):
 class Setting:
     """One server, its users, its presentations; `connect` makes conversations."""
 
-    def __init__(self, *, login=True, **side):
+    def __init__(self, *, login=True, vouched=None, **side):
         self.now = 1_000 * NS_PER_S
         self.numbers = 0
         self.presentations = {
@@ -54,7 +54,13 @@ class Setting:
         self.locked = set()
         self.sessions = Sessions(self.random, max_sessions=side.pop("max_sessions", 1000))
         authenticator = DigestAuthenticator("onb", b"0123456789abcdef")
-        self.login = Login(authenticator, self.secrets.get, self.random, lambda host, user: (host, user) in self.locked)
+        self.login = Login(
+            authenticator,
+            self.secrets.get,
+            self.random,
+            lambda host, user: (host, user) in self.locked,
+            lambda host, now: (vouched or {}).get(host),
+        )
         self.side = ServerSide(self.sessions, self.find, self.login if login else None, **side)
 
     def random(self, count):

@@ -6,9 +6,11 @@ from bridge.base.time import NS_PER_S
 from bridge.dialogue.digest import DigestClient, Outcome
 from bridge.dialogue.rtsp_login import fits
 from bridge.dialogue.rtsp_presentation import read_target
-from tests.dialogue.rtsp_server_setting import Setting
+from bridge.dialogue.rtsp_server_events import LoggedIn
+from tests.dialogue.rtsp_server_setting import PEER, ROOT, Setting
 
 URL = "rtsp://gate.example/live/door"
+SECRET = f"{ROOT}/live/secret"
 TARGET = read_target(URL, "rtsp://192.0.2.1")
 
 
@@ -42,3 +44,23 @@ def test_a_locked_out_pair_looks_like_a_wrong_password():
 )  # fmt: skip
 def test_fits(hashed, fit):
     assert fits(hashed, TARGET) is fit
+
+
+def test_a_client_without_credentials_may_be_known_from_elsewhere():
+    setting = Setting(vouched={PEER: "bob"})
+    talk = setting.connect()
+    assert talk.ask("DESCRIBE", f"{ROOT}/live/door").status == 200
+    assert talk.ask("DESCRIBE", f"{ROOT}/live/door").status == 200
+    assert talk.events == [LoggedIn("bob")]
+    # What bob may not see is not there, but it may be there for somebody else at his address.
+    assert talk.ask("DESCRIBE", f"{ROOT}/live/secret").status == 401
+    assert setting.connect("ann").ask("DESCRIBE", f"{ROOT}/live/secret").status == 200
+    assert setting.connect("bob").ask("DESCRIBE", f"{ROOT}/live/secret").status == 404
+    assert setting.connect(peer="192.0.2.51").ask("DESCRIBE", f"{ROOT}/live/door").status == 401
+    # Credentials count for themselves, right ones and wrong ones.
+    for password, status in (("apple", 200), ("wrong", 401)):
+        ann = DigestClient("ann", password)
+        value = ann.authorize(
+            [value for _, value in setting.login.challenges(setting.now)], "DESCRIBE", SECRET, "c" * 8
+        )
+        assert setting.connect().ask("DESCRIBE", SECRET, [("Authorization", value)]).status == status

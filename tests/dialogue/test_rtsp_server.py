@@ -735,11 +735,20 @@ def test_answers_that_nobody_waits_for_are_our_defect(call):
 def test_idle_connections_are_closed():
     setting = Setting()
     talk = setting.connect()
+    talk.ask("OPTIONS", DOOR)
     assert talk.dialogue.next_timeout() == setting.now + 60 * NS_PER_S
     assert talk.dialogue.on_timeout(setting.now + 59 * NS_PER_S) == []
     talk.perform(talk.dialogue.on_timeout(setting.now + 60 * NS_PER_S))
     assert "idle" in talk.closed()
     assert talk.dialogue.next_timeout() is None
+
+
+def test_who_connects_and_asks_nothing_has_less_time():
+    setting = Setting()
+    talk = setting.connect()
+    assert talk.dialogue.next_timeout() == setting.now + 10 * NS_PER_S
+    talk.perform(talk.dialogue.on_timeout(setting.now + 10 * NS_PER_S))
+    assert "without a request" in talk.closed()
 
 
 def test_a_connection_with_a_session_is_not_idle():

@@ -32,6 +32,15 @@ def test_when_it_is_full_nobody_is_dropped():
     assert [sessions.make("ann", LIVE, 0) is None for _ in range(3)] == [False, False, True]
 
 
+def test_one_user_does_not_take_all_the_room():
+    sessions = Sessions(numbers(), max_of_user=2)
+    first, _, third = (sessions.make("ann", LIVE, 0) for _ in range(3))
+    assert third is None
+    assert sessions.make("bob", LIVE, 0) is not None
+    sessions.end(first)
+    assert sessions.make("ann", LIVE, 0) is not None
+
+
 def test_expiry_is_put_off_by_each_sign_of_life():
     sessions = Sessions(numbers(), timeout_s=60)
     quiet, lively = sessions.make("ann", LIVE, 0), sessions.make("bob", LIVE, 0)

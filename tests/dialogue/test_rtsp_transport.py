@@ -32,6 +32,13 @@ def test_channels(asked, taken, given):
     assert choose_route([offer], peer_host="192.0.2.1", taken=taken) == InterleavedRoute(*given)
 
 
+def test_over_tls_nothing_goes_out_in_clear():
+    assert choose_route([UDP, TCP], peer_host="h", taken=set(), secure=True) == InterleavedRoute(0, 1)
+    with pytest.raises(RemoteProtocolError) as raised:
+        choose_route([UDP], peer_host="h", taken=set(), secure=True)
+    assert raised.value.status == 461
+
+
 def test_all_channels_in_use():
     with pytest.raises(RemoteProtocolError) as raised:
         choose_route([TCP], peer_host="192.0.2.1", taken=set(range(256)))
@@ -58,6 +65,11 @@ def test_a_session_stays_of_one_kind():
 )
 def test_multicast(offers, beside, given):
     assert choose_route(offers, peer_host="h", taken=set(), beside=beside, group=GROUP) == given
+
+
+def test_no_multicast_beside_tls():
+    offers = [MULTICAST, TCP]
+    assert choose_route(offers, peer_host="h", taken=set(), group=GROUP, secure=True) == InterleavedRoute(0, 1)
 
 
 def test_no_multicast_without_a_group():

@@ -3,7 +3,7 @@
 from lxml import etree
 
 from bridge.base.errors import RemoteProtocolError
-from bridge.dialogue.discovery import DiscoverableDevice
+from bridge.dialogue.discovery import DiscoverableDevice, DiscoverableDevices
 from bridge.wire.discovery import MAX_DATAGRAM_BYTES, parse_message
 from bridge.wire.scopes import device_scopes
 
@@ -20,7 +20,10 @@ SEEDS = [
     _HEAD + b"<d:Resolve><a:EndpointReference><a:Address>urn:uuid:1</a:Address></a:EndpointReference></d:Resolve>"
     b"</s:Body></s:Envelope>",
 ]
-_DEVICE = DiscoverableDevice("urn:uuid:1", device_scopes("name", "hardware"), 1, bytes)
+_DEVICES = DiscoverableDevices()
+_DEVICES.add(
+    DiscoverableDevice("urn:uuid:1", device_scopes("name", "hardware"), 1, bytes, lambda local: (f"http://{local}/",))
+)
 
 
 def run(data: bytes) -> None:
@@ -28,12 +31,11 @@ def run(data: bytes) -> None:
     try:
         parse_message(data)
     except RemoteProtocolError:
-        assert _DEVICE.answer(data, "192.0.2.1", ("http://a/",), 0, unicast=True) is None
+        assert not _DEVICES.answers(data, "192.0.2.1", "192.0.2.5", 0, unicast=True)
         return
     assert len(data) <= MAX_DATAGRAM_BYTES
     run.now += 10**10
-    answer = _DEVICE.answer(data, "192.0.2.1", ("http://a/",), run.now, unicast=True)
-    if answer is not None:
+    for answer in _DEVICES.answers(data, "192.0.2.1", "192.0.2.5", run.now, unicast=True):
         etree.fromstring(answer)
         assert len(answer) < 8192
 

@@ -57,6 +57,11 @@ class Service:
         login = f"{user or self.ready['user']}:{password or self.ready['password']}@"
         return str(self.ready["rtsp"]).replace("rtsp://", f"rtsp://{login}") + path
 
+    def rtsps_url(self, path: str) -> str:
+        """With the demo's credentials, over TLS."""
+        login = f"{self.ready['user']}:{self.ready['password']}@"
+        return str(self.ready["rtsps"]).replace("rtsps://", f"rtsps://{login}") + path
+
     def cameras(self) -> dict[str, dict[str, Any]]:
         """What `onb cameras list --json` prints, by id."""
         return {camera["id"]: camera for camera in ask(self.data, "cameras")["cameras"]}  # type: ignore[attr-defined]
@@ -103,13 +108,21 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running(
-    arguments: Sequence[str], folder: Path, environ: dict[str, str] | None = None, *, data: Path | None = None
+    arguments: Sequence[str],
+    folder: Path,
+    environ: dict[str, str] | None = None,
+    *,
+    data: Path | None = None,
+    within: Sequence[str] = (),
 ) -> Iterator[Service]:
-    """`onb …` until the block ends; fails with its log when it does not become ready. data: its data folder."""
+    """`onb …` until the block ends; fails with its log when it does not become ready.
+
+    data: its data folder; within: what runs a command elsewhere, and becomes it
+    """
     log = folder / "service.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bridge.cli", *arguments],
+            [*within, sys.executable, "-m", "bridge.cli", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -141,14 +154,14 @@ def running(
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """`onb demo` on free ports, with every simulated camera up."""
     folder = tmp_path_factory.mktemp("demo")
-    names = ("onvif", "rtsp", "http")
+    names = ("onvif", "onvif_tls", "rtsp", "rtsps", "http", "https")
     ports = ",".join(f"{name}={port}" for name, port in zip(names, free_ports(len(names)), strict=True))
     arguments = [
         "demo",
         "--data",
         str(folder / "data"),
         "--ports",
-        f"{ports},rtsps=0,https=0",
+        ports,
         "--bind",
         "127.0.0.1",
         "--no-gap",
@@ -166,14 +179,20 @@ def needs(program: str) -> str:
     return path
 
 
-def write_config(folder: Path, body: str, *, ports: Mapping[str, int] | None = None) -> Path:
-    """`folder`/onb.toml: data beside it, every door on free ports of the loopback interface, no discovery; `body`."""
-    chosen = ports or dict(zip(("onvif", "rtsp", "http"), free_ports(3), strict=True))
+def write_config(
+    folder: Path, body: str, *, ports: Mapping[str, int] | None = None, more_doors: Sequence[str] = ()
+) -> Path:
+    """`folder`/onb.toml: data beside it, every door on free ports of the loopback interface, no discovery; `body`.
+
+    more_doors: of those that speak TLS
+    """
+    names = ("onvif", "rtsp", "http", *more_doors)
+    chosen = {"rtsps": 0, "https": 0} | dict(ports or zip(names, free_ports(len(names)), strict=True))
     path = folder / "onb.toml"
     lines = [
         'data = "./data"',
         'bind = ["127.0.0.1"]',
-        f"ports = {{ {', '.join(f'{name} = {port}' for name, port in chosen.items())}, rtsps = 0, https = 0 }}",
+        f"ports = {{ {', '.join(f'{name} = {port}' for name, port in chosen.items())} }}",
         "discovery = { enabled = false }",
     ]
     path.write_text("\n".join([*lines, body]))

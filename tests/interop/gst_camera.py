@@ -1,6 +1,6 @@
 """GStreamer's RTSP server as cameras, run by the system's python3 (not the project's): prints one JSON line when ready.
 
-usage: gst_camera.py [USER PASSWORD]      with both: Digest authentication
+usage: gst_camera.py [USER PASSWORD [CERTIFICATE KEY PORT]]      with both: Digest authentication; with all: over TLS
 Paths: /h264aac /h265 /h264pcmu /h264 /jpeg /jpeg422 /jpeglatm /jpeglarge /jpegopus /jpegg726
 """
 
@@ -11,7 +11,7 @@ import gi
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 - versions first
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 - versions first
 
 PICTURE = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1"
 H264 = f"{PICTURE} ! x264enc tune=zerolatency key-int-max=25 speed-preset=ultrafast ! rtph264pay name=pay0 pt=96"
@@ -38,20 +38,22 @@ MEDIA = {
 Gst.init(None)
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
-server.set_service("0")
-if len(sys.argv) == 3:
+server.set_service(sys.argv[5] if len(sys.argv) == 6 else "0")
+if len(sys.argv) >= 3:
     auth = GstRtspServer.RTSPAuth()
     auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
     auth.add_digest(sys.argv[1], sys.argv[2], token)
+    if len(sys.argv) == 6:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(sys.argv[3], sys.argv[4]))
     server.set_auth(auth)
 for path, launch in MEDIA.items():
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(launch)
     factory.set_shared(True)
     factory.set_latency(0)
-    if len(sys.argv) == 3:
+    if len(sys.argv) >= 3:
         permissions = GstRtspServer.RTSPPermissions()
         permissions.add_permission_for_role("viewer", "media.factory.access", True)
         permissions.add_permission_for_role("viewer", "media.factory.construct", True)

@@ -41,7 +41,12 @@ class Tally:
 
 
 class RtspViewer:
-    """One connection. `request` answers a 401 once, by Digest with MD5, as FFmpeg does."""
+    """One connection. `request` answers a 401 once, by Digest with MD5, as FFmpeg does.
+
+    tally: what counts the packets of a track
+    """
+
+    tally: type[Tally] = Tally
 
     def __init__(self, url: str, user: str, password: str) -> None:
         parts = urlsplit(url)
@@ -102,7 +107,7 @@ class RtspViewer:
             re.findall(r"^a=control:(\S+)", described.body.partition("m=")[2], re.MULTILINE)
         ):
             url = control if control.startswith("rtsp://") else base.rstrip("/") + "/" + control
-            self.tallies[2 * index] = Tally()
+            self.tallies[2 * index] = self.tally()
             transport = f"RTP/AVP/TCP;unicast;interleaved={2 * index}-{2 * index + 1}"
             reply = self.request("SETUP", url, Transport=transport)
             assert reply.status == 200, reply

@@ -37,3 +37,19 @@ def test_a_grant_adds_to_the_role() -> None:
 
 def test_no_grant_no_right() -> None:
     assert not any(GATE.may(Principal("anna", Role.ADMINISTRATOR, ()), action, "x") for action in Action)
+
+
+def test_where_one_camera_is_the_only_one():
+    grants = (Grant(("gate-*",), frozenset({Action.LIVE})), Grant(("*",), frozenset({Action.PLAYBACK})))
+    user = Principal("a", Role.OPERATOR, grants, fast_start=False, doors=frozenset({"onvif"}))
+    only = user.only("gate-1")
+    assert may_all(only, "gate-1") == {Action.LIVE, Action.PLAYBACK}
+    assert may_all(only, "gate-2") == set()
+    assert (only.name, only.role, only.fast_start, only.doors) == ("a", Role.OPERATOR, False, {"onvif"})
+    assert may_all(user.only("yard"), "yard") == {Action.PLAYBACK}
+    assert only == user.only("gate-1")
+    assert hash(only) == hash(user.only("gate-1"))
+
+
+def may_all(principal: Principal, camera: str) -> set[Action]:
+    return {action for action in Action if Gatekeeper().may(principal, action, camera)}

@@ -36,6 +36,60 @@ def test_addresses_that_meet(narrowed):
     assert broken.path == ("ports", "http")
 
 
+def cameras(*devices):
+    return [{"url": "x", "device_port": port} | ({"device_address": at} if at else {}) for port, at in devices]
+
+
+def test_devices_that_do_not_meet():
+    tables = {
+        "bind_door": {"onvif": ["192.0.2.30"]},
+        "camera": cameras((580, "192.0.2.31"), (580, "192.0.2.32"), (5801, ""), (5802, "::1"), (5802, "192.0.2.31")),
+    }
+    assert list(check(tables)) == []
+
+
+@pytest.mark.parametrize(
+    ("tables", "key", "expected"),
+    [
+        (
+            {"camera": cameras((5801, ""), (5801, ""))},
+            "camera[1].device_port",
+            "a port of its own; camera[0] has it too",
+        ),
+        (
+            {"camera": cameras((5801, "192.0.2.3"), (5801, ""))},
+            "camera[1].device_port",
+            "a port of its own; camera[0] has it too",
+        ),
+        (
+            {"camera": cameras((580, "192.0.2.3"))},
+            "camera[0].device_port",
+            "a port that no door has; ports.onvif is 580",
+        ),
+        ({"camera": cameras((554, ""))}, "camera[0].device_port", "a port that no door has; ports.rtsp is 554"),
+        (
+            {"ports": {"push": "5800-5900"}, "camera": cameras((5801, ""))},
+            "camera[0].device_port",
+            "a port outside of ports.push, 5800-5900",
+        ),
+        (
+            {"ports": {"push": "nonsense"}, "camera": cameras((5801, ""), (5801, ""))},
+            "camera[1].device_port",
+            "a port of its own",
+        ),
+        (
+            {"camera": [{"url": "x", "device_address": "192.0.2.3"}]},
+            "camera[0].device_address",
+            "device_port beside it",
+        ),
+    ],
+)
+def test_devices_that_collide(tables, key, expected):
+    (broken,) = check(tables)
+    assert format_path(broken.path) == key
+    assert broken.expected.startswith(expected)
+
+
 def lines(**tables: object) -> list[str]:
     return warnings(read(tables, base=Path("/x"), environ={}))
 
@@ -46,7 +100,7 @@ def test_defaults_are_not_warned_about():
 
 def test_what_this_version_does_not_serve_is_named():
     found = lines(
-        ports={"onvif_tls": 8443, "push": "40001-40099"},
+        ports={"push": "40001-40099"},
         camera=[{"id": "phone", "push": 40001, "owner": "op"}],
         user=[
             {"name": "op", "password": "x", "cameras": ["garden", "gate-*", "phone"]},
@@ -54,9 +108,17 @@ def test_what_this_version_does_not_serve_is_named():
         ],
     )
     assert found == [
-        "ports.onvif_tls = 8443 is configured, but this version does not serve it",
         "ports.push is configured, but video push comes with a later version",
         "camera[0] (phone) is a push camera; video push comes with a later version",
         "user[1] (w) is for the web client alone, which comes with a later version",
         'user[0].cameras: no camera of this file is called "garden"',
     ]
+
+
+def test_a_device_without_rtsp_on_its_address_is_named():
+    camera = {"id": "gate", "url": "rtsp://192.0.2.9/", "device_port": 580, "device_address": "192.0.2.31"}
+    found = lines(bind=["192.0.2.30"], camera=[camera])
+    assert [line.partition(",")[0] for line in found] == [
+        "camera[0] (gate): RTSP does not listen on its device_address 192.0.2.31"
+    ]
+    assert lines(bind=["192.0.2.30"], bind_door={"rtsp": ["0.0.0.0"]}, camera=[camera]) == []

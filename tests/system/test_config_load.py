@@ -6,12 +6,16 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.system.access import Action, Role
+from bridge.system.certificate_files import pem_of_key
 from bridge.system.config import Config
+from bridge.system.config_diff import diff
 from bridge.system.config_load import Fault, FaultyConfigurationError, load, read, read_camera, read_user
+from tests.system.tls_files import rsa_key, server_certificate, write_pair
 
 USER = '[[user]]\nname = "op"\npassword = "x"\n'
 CAMERA = '[[camera]]\nid = "a"\nurl = "rtsp://192.0.2.1/x"\n'
@@ -28,12 +32,12 @@ def faults(text: str) -> list[str]:
 
 
 KNOWN = (
-    "bind, bind_door, camera, data, database, discovery, events, limits, multicast, ports, public, recording, rtsp,"
-    " security, user"
+    "bind, bind_door, camera, clients, data, database, discovery, events, limits, multicast, ports, public, recording,"
+    " rtsp, security, tls, user"
 )
 CAMERA_KEYS = (
-    "driver, id, name, owner, post_roll, pre_roll, push, record, retention, retention_bytes, schedule, storage, stream,"
-    " url"
+    "device_address, device_port, driver, id, name, owner, post_roll, pre_roll, push, record, retention,"
+    " retention_bytes, schedule, storage, stream, tls_ca, url"
 )
 DATABASE = '"", which is SQLite in data, or an address such as postgresql://user:password@host/name'
 ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : as %3A, @ as %40, % as %25"
@@ -105,14 +109,18 @@ BROKEN = [
     ("[[camera]]\nurl = 'rtsp://h/'", ["camera[0].id: expected this key, as it has no default"]),
     ("[[camera]]\nid = 'a'", ["camera[0]: expected url, or a [[camera.stream]] with one"]),
     ("[[camera]]\nid = 'a'\nurl = 'http://admin:hunter2@h/'",
-     ['camera[0].url: "http://***@h/": expected an rtsp:// address; or transport = "http" beside it, for RTSP through HTTP']),
+     ['camera[0].url: "http://***@h/": expected an rtsp:// or rtsps:// address; or transport = "http" beside it, for RTSP through HTTP']),
     ("[[camera]]\nid = 'a'\ndriver = 'aiortsp'\n[[camera.stream]]\ntransport = 'http'\nurl = 'http://h/'",
      ['camera[0].stream[0].transport: "http": expected tcp or udp; http needs driver = "native"']),
     ("[[camera]]\nid = 'a'\ndriver = 'aiortsp'\n[[camera.stream]]\nurl = 'rtsp://h/'\ntransport = 'multicast'",
      ['camera[0].stream[0].transport: "multicast": expected tcp or udp; multicast needs driver = "native"']),
     ("[[camera]]\nid = 'a'\nurl = 5", ["camera[0].url: 5: expected an address in quotes such as rtsp://192.0.2.10/stream1"]),
-    ("[[camera]]\nid = 'a'\n[[camera.stream]]\nurl='rtsp://h/'\n[[camera.stream]]\nurl = 'rtsps://h/'",
-     ['camera[0].stream[1].url: "rtsps://h/": expected an rtsp:// address; rtsps:// to cameras comes with a later version']),
+    ("[[camera]]\nid = 'a'\n[[camera.stream]]\nurl='rtsp://h/'\n[[camera.stream]]\nurl = 'rtsps://h/'\ntransport = 'udp'",
+     ['camera[0].stream[1].transport: "udp": expected "tcp": over rtsps:// the media travel in the connection']),
+    ("[[camera]]\nid = 'a'\nurl = 'RTSPS://h/'\ndriver = 'aiortsp'",
+     ['camera[0].driver: "aiortsp": expected "native": aiortsp knows no rtsps://']),
+    (CAMERA + "tls_ca = 'none.pem'",
+     ['camera[0].tls_ca: "none.pem": expected the path of a PEM file with the certificates of authorities; /etc/onb/none.pem cannot be read: No such file or directory']),
     ("[[camera]]\nid = 'a'\n[[camera.stream]]\nname = 'main'", ["camera[0].stream[0].url: expected this key, as it has no default"]),
     ("[[camera]]\nid = 'a'\n[[camera.stream]]\nurl='rtsp://h/'\nname='sub'\n[[camera.stream]]\nurl='rtsp://h/'",
      ["camera[0].stream[1].name: expected a text that stands once; camera[0].stream[0] has it too"]),
@@ -352,3 +360,50 @@ def test_no_sentence_about_broken_toml_shows_a_value(tmp_path_factory, before, a
         text = ""
     assert "= hunter2" not in text
     assert "unknown key" in text or "hunter2" not in text  # what stands left of a = is a key, and keys are shown
+
+
+def of_tls(tmp_path, **keys):
+    text = "[tls]\n" + "\n".join(f'{key} = "{value}"' for key, value in keys.items())
+    (tmp_path / "onb.toml").write_text(text)
+    return load(tmp_path / "onb.toml", {"WHERE": str(tmp_path)})
+
+
+def test_a_certificate_from_files(tmp_path):
+    write_pair(tmp_path)
+    first = of_tls(tmp_path, certificate="cert.pem", key="${WHERE}/key.pem")
+    assert first.tls.certificate.certificates[0] == server_certificate()
+    assert first.tls.key.key.private_numbers() == rsa_key().private_numbers()
+    assert "PRIVATE" not in repr(first)
+    assert not diff(first, of_tls(tmp_path, certificate="cert.pem", key="key.pem"))
+    write_pair(tmp_path, rsa_key(1))
+    assert diff(first, of_tls(tmp_path, certificate="cert.pem", key="key.pem")).settings == ("tls",)
+    assert of_tls(tmp_path, certificate="", key="").tls.certificate is None
+    write_pair(tmp_path, since=2050, until=2060)
+    assert of_tls(tmp_path, certificate="cert.pem", key="key.pem"), "the clock may be wrong until it is set"
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "line"),
+    [
+        ({}, {"certificate": "cert.pem"},
+         "tls.key: expected the file with the key that belongs to tls.certificate, or neither of them"),
+        ({}, {"key": "key.pem"},
+         "tls.certificate: expected the file with the certificate that belongs to tls.key, or neither of them"),
+        ({}, {"certificate": "none.pem", "key": "key.pem"},
+         "tls.certificate: \"none.pem\": expected the path of a PEM file with the doors' certificate first, and those above it; HERE/none.pem cannot be read: No such file or directory"),
+        ({}, {"certificate": "cert.pem", "key": "cert.pem"},
+         'tls.key: "cert.pem": expected the path of a PEM file with the key of tls.certificate, without a password; HERE/cert.pem holds no private key (PEM)'),
+        ({}, {"certificate": "cert.pem", "key": "other.pem"},
+         'tls.key: "other.pem": expected the path of a PEM file with the key of tls.certificate, without a password; the key in HERE/other.pem is not that of the certificate in HERE/cert.pem'),
+        ({"uses": [ExtendedKeyUsageOID.CLIENT_AUTH]}, {"certificate": "cert.pem", "key": "key.pem"},
+         'tls.certificate: "cert.pem": expected a certificate for servers (extended key usage serverAuth)'),
+        ({}, {"certificate": "cert.pem", "key": "-----BEGIN PRIVATE KEY-----hunter2"},
+         "tls.key: ***: expected the path of a PEM file with the key of tls.certificate, without a password"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_certificate_files(tmp_path, kind, keys, line):
+    write_pair(tmp_path, **kind)
+    (tmp_path / "other.pem").write_bytes(pem_of_key(rsa_key(1)))
+    with pytest.raises(FaultyConfigurationError) as caught:
+        of_tls(tmp_path, **keys)
+    assert [str(one) for one in caught.value.faults] == [line.replace("HERE", str(tmp_path))]

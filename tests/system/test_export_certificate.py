@@ -117,7 +117,7 @@ def test_what_is_wrong_with_yours(files, tmp_path):
     key_file.write_bytes(pem(key(), BestAvailableEncryption(b"x")))
     fails("has a password")
     key_file.write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
-    fails("not an RSA key")
+    fails("not an RSA key, which ONVIF exports need")
     key_file.write_bytes(b"-----BEGIN nothing")
     fails("holds no private key")
     key_file.write_bytes(bytes(1 << 20) + b"x")

@@ -1,7 +1,7 @@
 """Eight cameras in one process: real H.264 (and G.711 on the first), looped, over our own RTSP server.
 
-`python -m tests.torture.cameras COUNT` prints the port of rtsp://127.0.0.1:PORT/live/cam<N>/main, and ends with its
-standard input. Every second camera has B-frames. They are not in step, as real ones are not.
+`python -m tests.torture.cameras COUNT [PORT]` prints the port of rtsp://127.0.0.1:PORT/live/cam<N>/main, and ends with
+its standard input. Every second camera has B-frames. They are not in step, as real ones are not.
 """
 
 import secrets
@@ -57,7 +57,7 @@ def main() -> None:
     """Until standard input ends."""
     reactor: Any = install()
     clock = SystemClock()
-    count = int(sys.argv[1])
+    count, port = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
     catalogue = Catalogue()
     hubs = [Hub(f"cam{number}/main", clock) for number in range(count)]
     catalogue.replace(
@@ -70,7 +70,7 @@ def main() -> None:
         *(reactor, clock, catalogue, Gatekeeper(), accounts, lambda *_, **__: None, secrets.token_bytes),
         hosts=("127.0.0.1",),
     )
-    door = open_door(reactor, Door("cameras", 0, ("127.0.0.1",), server))
+    door = open_door(reactor, Door("cameras", port, ("127.0.0.1",), server))
     server.start()
     loops = [Loop(hub, number) for number, hub in enumerate(hubs)]
     begin = clock.monotonic_ns()

@@ -65,7 +65,7 @@ def main() -> None:
         return hub
 
     catalogue = Catalogue()
-    fleet = Fleet(reactor, clock, catalogue, make_hub)
+    fleet = Fleet(reactor, clock, catalogue, make_hub, store.trust)
     recording = Recording(reactor, clock, store, catalogue)
 
     def say_ready() -> None:

@@ -14,45 +14,42 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 
 from bridge.base.time import Clock
-from bridge.dialogue.discovery import DiscoverableDevice
+from bridge.dialogue.discovery import DiscoverableDevice, DiscoverableDevices
 
 GROUP = "239.255.255.250"
 PORT = 3702
 
 MAX_DELAY_MS = 500  # before a match, so that many devices do not answer at once (WS-Discovery, APP_MAX_DELAY)
 REPEAT_S = 0.1  # multicast may be lost: it is sent twice (SOAP-over-UDP, MULTICAST_UDP_REPEAT)
-MAX_WAITING = 64
+MAX_WAITING = 64  # answers, of one device; with more devices, as many as three questions to all of them bring
 
 _IP_MULTICAST_ALL = 49  # linux/in.h; Python has no name for it
 
 
 class DiscoveryResponder:
-    """Finds listeners on `addresses`, says Hello, answers, says Bye.
+    """Finds listeners on `addresses`, says Hello, answers, says Bye, for every device of this host.
 
-    At most MAX_WAITING answers wait for their delay; further questions get none, `dropped` counts them.
+    At most MAX_WAITING answers, or three of each device, wait for their delay; further ones are `dropped`.
     """
 
     def __init__(
         self,
         reactor: Any,
         clock: Clock,
-        device: DiscoverableDevice,
         addresses: Sequence[str],
-        xaddr: Callable[[str], str],
         random_ms: Callable[[int], int],
         *,
         port: int = PORT,
     ) -> None:
         """
         addresses: IPv4 addresses of the interfaces to be found on
-        xaddr:     address of ours -> URL of the device service
         random_ms: limit -> a number below it
         """
         self._reactor = reactor
         self._clock = clock
-        self._device = device
+        self._devices = DiscoverableDevices()
         self._addresses = addresses
-        self._xaddr = xaddr
+        self._started = False
         self._random_ms = random_ms
         self._port = port
         self._log = structlog.get_logger().bind(door="discovery")
@@ -68,17 +65,29 @@ class DiscoveryResponder:
                 self._open(address)
             except (OSError, CannotListenError) as error:
                 self._log.warning("not discoverable here", address=address, reason=str(error))
-        delay_ms = self._random_ms(MAX_DELAY_MS)
-        for repeat in (0, REPEAT_S):
-            self._later(delay_ms / 1000 + repeat, self._say_hello)
+        self._started = True
+        for device in self._devices:
+            self._greet(device)
+
+    def add(self, device: DiscoverableDevice) -> None:
+        """A device is there, before or after the start."""
+        self._devices.add(device)
+        if self._started:
+            self._greet(device)
+
+    def remove(self, device: DiscoverableDevice) -> None:
+        """A device is gone, and says so."""
+        self._devices.remove(device)
+        self._to_all(device.bye())
 
     def stop(self) -> Deferred[Any]:
         """Says Bye and closes; fires when every socket is closed."""
         for call in list(self._waiting):
             call.cancel()
         self._waiting.clear()
-        if self._groups:
-            self._to_all(self._device.bye())
+        self._started = False
+        for device in self._devices:
+            self._to_all(device.bye())
         closing = [maybeDeferred(port.stopListening) for port in self._ports]
         self._ports.clear()
         self._groups.clear()
@@ -87,12 +96,15 @@ class DiscoveryResponder:
     def received(self, data: bytes, source: tuple[str, int], local: str, reply: Any, *, unicast: bool) -> None:
         """A datagram; reply: the transport (IUDPTransport) that its answer goes through."""
         now = self._clock.monotonic_ns()
-        if len(self._waiting) >= MAX_WAITING:
+        room = max(MAX_WAITING, 3 * len(self._devices)) - len(self._waiting)
+        if room <= 0:
             self.dropped += 1
             return
-        answer = self._device.answer(data, source[0], (self._xaddr(local),), now, unicast=unicast)
-        if answer is not None:
-            delay_ms = 0 if unicast else self._random_ms(MAX_DELAY_MS)
+        answers = self._devices.answers(data, source[0], local, now, unicast=unicast)
+        self.dropped += max(0, len(answers) - room)
+        for answer in answers[:room]:
+            # Many at once would be more than the asker's socket holds, whoever else was asked.
+            delay_ms = 0 if unicast and len(answers) == 1 else self._random_ms(MAX_DELAY_MS)
             self._later(delay_ms / 1000, self._send, reply, answer, source)
 
     def _open(self, address: str) -> None:
@@ -115,9 +127,16 @@ class DiscoveryResponder:
         self._ports.append(port)
         return port
 
-    def _say_hello(self) -> None:
+    def _greet(self, device: DiscoverableDevice) -> None:
+        delay_ms = self._random_ms(MAX_DELAY_MS)
+        for repeat in (0, REPEAT_S):
+            self._later(delay_ms / 1000 + repeat, self._say_hello, device)
+
+    def _say_hello(self, device: DiscoverableDevice) -> None:
+        if device not in self._devices:
+            return
         for address, port in self._groups.items():
-            self._send(port, self._device.hello((self._xaddr(address),)), (GROUP, self._port))
+            self._send(port, device.hello(address), (GROUP, self._port))
 
     def _to_all(self, message: bytes) -> None:
         for port in self._groups.values():

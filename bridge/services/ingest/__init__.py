@@ -7,5 +7,6 @@ udp             pairs of UDP ports: opened, read in batches, checked for their s
 multicast       the same for groups, which are joined
 aiortsp_driver  a second, independently written client, selectable per stream; the only asyncio file
 reception       RTP and RTCP of one connection on their way into the hub; shared by the drivers
+tls             cameras over rtsps: connects, and holds their certificates to what they are trusted with
 failures        Twisted's and the system's errors in words for people
 """

@@ -12,6 +12,7 @@ from bridge.base.time import Clock
 from bridge.dialogue.rtsp_client_events import DownReason, Lower
 from bridge.media.hub import Hub
 from bridge.services.ingest.reception import IngestStatistics
+from bridge.services.ingest.tls import CameraTls
 from bridge.wire.rtsp.url import RtspUrl
 
 
@@ -41,6 +42,7 @@ class Errand:
 
     transport: the one to ask for first
     tunnelled: the RTSP connection goes through HTTP
+    tls:       what the certificates of cameras over rtsps are held against; None: there are none
     reactor:   Any, for it provides several of Twisted's interfaces (time, TCP, file descriptors, names)
     """
 
@@ -53,6 +55,7 @@ class Errand:
     statistics: IngestStatistics
     log: FilteringBoundLogger
     tunnelled: bool = False
+    tls: CameraTls | None = None
 
 
 DriverMaker = Callable[[Errand, DriverOwner], Driver]

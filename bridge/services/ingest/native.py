@@ -43,6 +43,7 @@ from bridge.services.ingest.failures import connect_failure
 from bridge.services.ingest.http_tunnel import MakeEndpoint, TunnelEndpoint
 from bridge.services.ingest.multicast import join_group
 from bridge.services.ingest.reception import REPORT_PERIOD_NS, Reception
+from bridge.services.ingest.tls import TlsEndpoint
 from bridge.services.ingest.udp import PUNCH, SourceCheck, UdpPair, note_small_buffer, senders_of
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Reader, Request, Response
 from bridge.wire.rtsp.url import RtspUrl
@@ -113,20 +114,24 @@ class NativeDriver:
         return succeed(None)
 
     def _connect(self, url: RtspUrl, redirects_left: int) -> None:
-        if url.scheme != "rtsp":
-            self._errand.reactor.callLater(
-                0, self._down, Failed(DownReason.PROTOCOL, f"protocol: {url.scheme} is not supported, only rtsp")
-            )
-            return
+        secure = url.scheme == "rtsps"
+        endpoint = self._endpoint(self._errand.reactor, url)
+        if secure:
+            if self._errand.tls is None:
+                refused = Failed(DownReason.PROTOCOL, "protocol: rtsps is not supported, only rtsp")
+                self._errand.reactor.callLater(0, self._down, refused)
+                return
+            endpoint = TlsEndpoint(self._errand.reactor, url, self._errand.tls, CONNECT_TIMEOUT_S, endpoint)
         client = RtspClient(
             url,
-            transport=Lower.TCP if self._tcp_instead else self._errand.transport,
+            transport=Lower.TCP if secure or self._tcp_instead else self._errand.transport,
             random_bytes=self._errand.random.randbytes,
+            # Beside TLS the media would be in clear, and cameras that know SRTP are few.
+            policy=ClientPolicy(try_other_transport=not (secure or self._errand.tunnelled)),
             redirects_left=redirects_left,
-            policy=ClientPolicy(try_other_transport=not self._errand.tunnelled),
         )
         factory = _ConnectionFactory(partial(CameraConnection, self._errand, client, self._source_check, self._ended))
-        connecting = self._endpoint(self._errand.reactor, url).connect(factory)
+        connecting = endpoint.connect(factory)
         self._connecting = connecting
         connecting.addCallbacks(self._connected, partial(self._not_connected, url))
 
@@ -485,6 +490,7 @@ class CameraConnection(Protocol):
         self._runs = {}
         # A camera that does not read would keep the connection open for minutes.
         self._abort_timer = self._errand.reactor.callLater(_LINGER_S, self._abort)
+        self.transport.unregisterProducer()  # else TLS waits for more of us before it says goodbye
         self.transport.loseConnection()
 
     def _abort(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography import x509
 from structlog.typing import FilteringBoundLogger
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
@@ -18,6 +19,7 @@ from bridge.services.ingest.aiortsp_driver import AiortspDriver
 from bridge.services.ingest.driver import Driver, DriverMaker, Errand
 from bridge.services.ingest.native import NativeDriver
 from bridge.services.ingest.reception import IngestStatistics
+from bridge.services.ingest.tls import CameraTls, Trust
 from bridge.system.catalogue import StreamState
 from bridge.wire.rtsp.url import RtspUrl
 
@@ -25,6 +27,9 @@ TUNNEL = "http"
 """The transport that is not the camera's choice: RTSP and media through HTTP."""
 
 DRIVERS: Mapping[str, DriverMaker] = {"native": NativeDriver, "aiortsp": AiortspDriver}
+
+_KEEPS_ITS_DISTANCE = frozenset({DownReason.AUTH, DownReason.CERTIFICATE})
+"""Soon nothing will be different, until somebody has done something about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class StreamSettings:
     url:       with credentials, so it never shows
     transport: `tcp`, `udp` or `multicast`: what to ask the camera for first; `http`: through a tunnel
     driver:    a name in DRIVERS
+    tls_ca:    authorities that alone vouch for it over rtsps; none: what it shows first is trusted
     """
 
     camera_id: str
@@ -41,6 +47,7 @@ class StreamSettings:
     url: str = field(repr=False)
     transport: str = "tcp"
     driver: str = "native"
+    tls_ca: tuple[x509.Certificate, ...] = field(default=(), repr=False)
 
 
 class CameraSource:
@@ -48,6 +55,7 @@ class CameraSource:
 
     on_state: called with every change of state and the reason ("" while connecting for the first time and while up)
     random:   source of jitter, nonces and SSRCs; `random.SystemRandom()` in production
+    trust:    who remembers the certificates of cameras over rtsps; None: they are not pulled
     Raises ConfigurationError when `settings` cannot be used.
     """
 
@@ -62,6 +70,7 @@ class CameraSource:
         log: FilteringBoundLogger,
         *,
         drivers: Mapping[str, DriverMaker] = DRIVERS,
+        trust: Trust | None = None,
     ) -> None:
         if settings.driver not in drivers:
             raise ConfigurationError(f"driver {settings.driver!r}: expected one of {', '.join(drivers)}")
@@ -78,7 +87,10 @@ class CameraSource:
         self.settings = settings
         self.statistics = IngestStatistics()
         self._log = log.bind(camera=settings.camera_id, stream=settings.stream_name)
-        self._errand = Errand(url, transport, hub, reactor, clock, random, self.statistics, self._log, tunnelled)
+        tls = CameraTls(settings.camera_id, trust, clock, settings.tls_ca) if trust is not None else None
+        self._errand = Errand(
+            url, transport, hub, reactor, clock, random, self.statistics, self._log, tunnelled=tunnelled, tls=tls
+        )
         self._make_driver = drivers[settings.driver]
         self._on_state = on_state
         self._backoff = Backoff(random)
@@ -86,6 +98,7 @@ class CameraSource:
         self._retry: IDelayedCall | None = None
         self._up_at: MonotonicNs | None = None
         self._down_text = ""
+        self._down_reason: DownReason | None = None
         self._stopping: Deferred[None] | None = None
 
     def start(self) -> None:
@@ -106,6 +119,12 @@ class CameraSource:
         self._stopping.addCallback(lambda _: stopped.callback(None))
         return stopped
 
+    def trust_changed(self) -> None:
+        """Somebody has said whom to trust: a camera that is down for that is tried again now."""
+        if self._retry is not None and self._down_reason is DownReason.CERTIFICATE:
+            self._retry.cancel()
+            self._try_again()
+
     # What a driver tells
 
     def on_up(self) -> None:
@@ -124,12 +143,12 @@ class CameraSource:
         now = self._errand.clock.monotonic_ns()
         # Cameras lock a user out who tries wrong passwords in quick succession.
         lasted_ns = 0 if self._up_at is None else now - self._up_at
-        wait_ns = self._backoff.after(lasted_ns, at_once_slow=reason is DownReason.AUTH)
+        wait_ns = self._backoff.after(lasted_ns, at_once_slow=reason in _KEEPS_ITS_DISTANCE)
         self._up_at = None
         # A camera that is off for a night is one line, not thousands.
         note = self._log.debug if text == self._down_text else self._log.warning
         note("camera down", reason=reason.value, text=text, retry_ms=wait_ns // 1_000_000)
-        self._down_text = text
+        self._down_text, self._down_reason = text, reason
         self._retry = self._errand.reactor.callLater(wait_ns / NS_PER_S, self._try_again)
         self._on_state(StreamState.DOWN, text)
 

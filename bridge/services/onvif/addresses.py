@@ -20,13 +20,15 @@ class PublicAddress:
     host: "" for the host that the client called
     onvif_port: of our HTTP door as seen from outside; 0 for the port that the client called
     onvif_tls_port: the same of our HTTPS door
-    rtsp_port:  of our RTSP door as seen from outside
+    rtsp_port:  of our RTSP door as seen from outside; 0: closed
+    rtsps_port: the same of RTSP over TLS
     """
 
     rtsp_port: int
     host: str = ""
     onvif_port: int = 0
     onvif_tls_port: int = 0
+    rtsps_port: int = 0
 
     def seen_by(self, host_header: str, scheme: str, local_address: str, local_port: int) -> tuple[str, int]:
         """Host (IPv6 in brackets) and port of the ONVIF door as this client knows it.

@@ -17,6 +17,7 @@ class HttpLimits:
 
     body_bytes:              of a request whose HTTP Digest is right
     anonymous_body_bytes:    of any other
+    first_request_s:         from connecting to the first byte
     request_s:               from the first byte of a request to its last
     idle_s:                  between two requests of a connection
     connections:             at the same time; further ones are closed at once
@@ -25,6 +26,7 @@ class HttpLimits:
 
     body_bytes: int = 1024 * 1024
     anonymous_body_bytes: int = 64 * 1024
+    first_request_s: int = 10
     request_s: int = 15
     idle_s: int = 60
     connections: int = 512

@@ -118,20 +118,21 @@ def multicast_url(call: Call, profile: Profile) -> str:
     """Where the profile plays with its groups in the SDP. Raises SoapFault when it has none."""
     if not profile.multicast_path:
         raise SoapFault(NO_MULTICAST_SETTINGS)
-    return _media_url(call, profile.multicast_path, tunnelled=False)
+    return _media_url(call, profile.multicast_path, udp=True, tunnelled=False)
 
 
-def stream_url(call: Call, profile: Profile, *, tunnelled: bool = False) -> str:
-    """Where the profile plays, under the host that the client knows us by; at most MAX_URI octets.
+def stream_url(call: Call, profile: Profile, *, udp: bool = False, tunnelled: bool = False) -> str:
+    """Where the profile plays, under the host that the client knows us by; at most MAX_URI octets. SoapFault: nowhere.
 
+    udp:       RTP is to come over UDP
     tunnelled: through HTTP, which is on the port that the client called (ONVIF Media2 5.2.1, Streaming 5.1.1.4)
     """
-    return _media_url(call, profile.path, tunnelled)
+    return _media_url(call, profile.path, udp, tunnelled)
 
 
-def replay_url(call: Call, recording_token: str, *, tunnelled: bool = False) -> str:
+def replay_url(call: Call, recording_token: str, *, udp: bool = False, tunnelled: bool = False) -> str:
     """Where the recording plays; the same."""
-    return _media_url(call, f"/recordings/{recording_token}", tunnelled)
+    return _media_url(call, f"/recordings/{recording_token}", udp, tunnelled)
 
 
 def websocket_uri(call: Call) -> str:
@@ -139,20 +140,25 @@ def websocket_uri(call: Call) -> str:
     return f"{'wss' if call.scheme == 'https' else 'ws'}:{WEBSOCKET_PATH}"
 
 
-def _media_url(call: Call, path: str, tunnelled: bool) -> str:
+def _media_url(call: Call, path: str, udp: bool, tunnelled: bool) -> str:
     if tunnelled:
-        return _short(call, call.http_url(path), f"{call.scheme}://{{}}:{call.port}{path}")
-    return _short(call, call.rtsp_url(path), f"rtsp://{{}}:{call.rtsp_port}{path}")
+        return _short(call, lambda host: call.http_url(path, host=host))
+    if not call.rtsp_url(path, udp=udp):
+        over = "UDP" if udp else "RTSP"
+        raise SoapFault(invalid_value("InvalidStreamSetup", f"{over} is not served: its door is closed"))
+    return _short(call, lambda host: call.rtsp_url(path, host=host, udp=udp))
 
 
 def snapshot_url(call: Call, profile: Profile) -> str:
     """Where the still picture of the profile's camera is."""
     path = f"/snapshot/{profile.source.token}.jpg"
-    return _short(call, call.http_url(path), f"{call.scheme}://{{}}:{call.port}{path}")
+    return _short(call, lambda host: call.http_url(path, host=host))
 
 
-def _short(call: Call, url: str, pattern: str) -> str:
-    """A host name can be 253 octets long: then our address on this connection stands in for it."""
-    if len(url.encode()) <= MAX_URI:
-        return url
-    return pattern.format(bracketed(call.local_address))
+def _short(call: Call, url: Callable[[str], str]) -> str:
+    """A host name can be 253 octets long: then our address on this connection stands in for it.
+
+    url: host, or "" for the one that the client knows us by -> the URL
+    """
+    made = url("")
+    return made if len(made.encode()) <= MAX_URI else url(bracketed(call.local_address))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bridge.base.time import UtcNs
+from bridge.services.onvif.faces import Face
 from bridge.services.onvif.schemas import SERVICES
 from bridge.system.access import Principal
 
@@ -29,13 +30,16 @@ Answer = Mapping[str, Any]
 class Call:
     """Who calls, from where, and under which address he knows us.
 
-    principal:     who logged in; None for operations of the class PRE_AUTH, which never look at credentials
+    principal:     who logged in, as far as the device reaches that he sees; None for operations of the class PRE_AUTH,
+                   which never look at credentials
     host:          the host the client called us by, or the configured public one; IPv6 in brackets
     scheme, port:  of our HTTP door as the client knows it
-    rtsp_port:     of our RTSP door as the client knows it
+    rtsp_port:     of our RTSP door as the client knows it; 0: closed
+    rtsps_port:    the same of RTSP over TLS
     peer:          address and port of the other side, for logs and audit
     local_address: the address of ours that the connection came in on, without port or brackets
     utc_ns:        when the request was read
+    face:          the device that he sees
     """
 
     principal: Principal | None
@@ -46,18 +50,29 @@ class Call:
     peer: str
     local_address: str
     utc_ns: UtcNs
+    face: Face
+    rtsps_port: int = 0
 
     def base_url(self, service: str) -> str:
         """XAddr of a service of ours: `http://host:580/onvif/media_service` for "media"."""
         return self.http_url(SERVICES[service].path)
 
-    def http_url(self, path: str) -> str:
-        """URL on the port of the ONVIF door; `path` begins with /."""
-        return f"{self.scheme}://{self.host}:{self.port}{path}"
+    def http_url(self, path: str, *, host: str = "") -> str:
+        """URL on the port of the ONVIF door; `path` begins with /. host: see rtsp_url."""
+        return f"{self.scheme}://{host or self.host}:{self.port}{path}"
 
-    def rtsp_url(self, path: str) -> str:
-        """URL on the RTSP door; `path` begins with /."""
-        return f"rtsp://{self.host}:{self.rtsp_port}{path}"
+    def rtsp_url(self, path: str, *, host: str = "", udp: bool = False) -> str:
+        """URL on the RTSP door; `path` begins with /. "" when no door of ours can serve it.
+
+        Who called over TLS is sent to RTSP over TLS, where media travel in the connection; RTP over UDP would be in
+        clear there, which is what `udp` asks for (SRTP is not there).
+
+        host: instead of the one that the client knows us by
+        """
+        host = host or self.host
+        if self.rtsps_port and not udp and (self.scheme == "https" or not self.rtsp_port):
+            return f"rtsps://{host}:{self.rtsps_port}{path}"
+        return f"rtsp://{host}:{self.rtsp_port}{path}" if self.rtsp_port else ""
 
 
 Handler = Callable[[Call, Request], Answer | Awaitable[Answer]]

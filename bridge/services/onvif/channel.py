@@ -73,7 +73,7 @@ class OnvifRequest(http.Request):
 class OnvifChannel(http.HTTPChannel):
     """One connection. It has one request in work at a time; more of them wait unread in the socket."""
 
-    transport: Any  # ITCPTransport or TLS; there before anything else is called
+    transport: Any  # ITCPTransport, perhaps with TLS in front; there before anything else is called
     callLater: Any  # noqa: N815 - the reactor's, set by the factory
     requestFactory = OnvifRequest  # noqa: N815 - Twisted's name
     # Small enough that headers cost nothing, large enough for any Digest and cookies of a browser.
@@ -154,11 +154,7 @@ class OnvifChannel(http.HTTPChannel):
         lines += [name + b": " + value for name, value in self.headers(reply)]
         self.transport.write(b"\r\n".join([*lines, b"Connection: close", b"", reply.body]))
         self.setTimeout(LINGER_S)
-        half_close = getattr(self.transport, "loseWriteConnection", None)
-        if half_close is not None:
-            half_close()
-        else:  # TLS knows no half
-            self.loseConnection()
+        self.transport.loseWriteConnection()
 
     def headers(self, reply: Reply) -> list[tuple[bytes, bytes]]:
         """The headers of a response. No Server: what we are is not a stranger's business before he logs in."""
@@ -193,6 +189,7 @@ class OnvifChannel(http.HTTPChannel):
             return
         self._cancel_deadline()
         self._serving = True
+        self.setTimeout(self._limits.idle_s)  # from the response on
         super().allContentReceived()
 
     def requestDone(self, request: http.Request) -> None:

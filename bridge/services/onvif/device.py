@@ -23,21 +23,6 @@ _CORE_VERSION = {"Major": 26, "Minor": 6}  # of the schemas that we answer by
 _USER_LEVELS = {Role.ADMINISTRATOR: "Administrator", Role.OPERATOR: "Operator", Role.VIEWER: "User"}
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What the device says of itself; none of it may be empty.
-
-    endpoint: `urn:uuid:…`, the endpoint reference of WS-Discovery; never changes
-    """
-
-    manufacturer: str
-    model: str
-    firmware: str
-    serial: str
-    hardware: str
-    endpoint: str
-
-
 @dataclass(slots=True)
 class Ports:
     """The doors' ports on this host as of now; 0: closed."""
@@ -64,7 +49,7 @@ class ServedService:
     capabilities: Callable[[Call], Answer]
     capabilities_type: str = "Capabilities"
     category: str = ""
-    summary: Callable[[], Mapping[str, object]] = dict
+    summary: Callable[[Call], Mapping[str, object]] = lambda _call: {}
 
 
 class Device:
@@ -72,9 +57,7 @@ class Device:
 
     def __init__(
         self,
-        identity: Identity,
         ports: Ports,
-        scopes: Sequence[str],
         *,
         host: Callable[[int], HostFacts],
         users: Callable[[], Iterable[Principal]],
@@ -83,9 +66,7 @@ class Device:
         usernametoken: bool = True,
     ) -> None:
         """others: every service but this one, in the order in which they are listed."""
-        self._identity = identity
         self._ports = ports
-        self._scopes = scopes
         self._host = host
         self._users = users
         self._render = render
@@ -160,7 +141,7 @@ class Device:
         found: dict[str, object] = {}
         extension: dict[str, object] = {}
         for category, each in served.items():
-            summary = {"XAddr": call.base_url(each.name), **each.summary()}
+            summary = {"XAddr": call.base_url(each.name), **each.summary(call)}
             if category.startswith("Extension/"):
                 extension[category.partition("/")[2]] = summary
             elif "All" in wanted or category in wanted:
@@ -176,24 +157,25 @@ class Device:
 
     # --- Identity ----------------------------------------------------------------------------------------------------
 
-    def GetDeviceInformation(self, _call: Call, _request: Request) -> Answer:
+    def GetDeviceInformation(self, call: Call, _request: Request) -> Answer:
         """None of them empty."""
+        identity = call.face.identity
         return {
-            "Manufacturer": self._identity.manufacturer,
-            "Model": self._identity.model,
-            "FirmwareVersion": self._identity.firmware,
-            "SerialNumber": self._identity.serial,
-            "HardwareId": self._identity.hardware,
+            "Manufacturer": identity.manufacturer,
+            "Model": identity.model,
+            "FirmwareVersion": identity.firmware,
+            "SerialNumber": identity.serial,
+            "HardwareId": identity.hardware,
         }
 
     @static_answer
-    def GetEndpointReference(self, _call: Call, _request: Request) -> Answer:
+    def GetEndpointReference(self, call: Call, _request: Request) -> Answer:
         """The same as in WS-Discovery."""
-        return {"GUID": self._identity.endpoint}
+        return {"GUID": call.face.identity.endpoint}
 
-    def GetScopes(self, _call: Call, _request: Request) -> Answer:
+    def GetScopes(self, call: Call, _request: Request) -> Answer:
         """All fixed."""
-        return {"Scopes": [{"ScopeDef": "Fixed", "ScopeItem": scope} for scope in self._scopes]}
+        return {"Scopes": [{"ScopeDef": "Fixed", "ScopeItem": scope} for scope in call.face.scopes]}
 
     def GetDiscoveryMode(self, _call: Call, _request: Request) -> Answer:
         """We can be found."""
@@ -228,8 +210,9 @@ class Device:
     # --- Network -----------------------------------------------------------------------------------------------------
 
     def GetHostname(self, call: Call, _request: Request) -> Answer:
-        """The host's."""
-        return {"HostnameInformation": {"FromDHCP": False, "Name": self._facts(call).hostname}}
+        """The host's; a virtual device has its camera's id, for recorders that take it for the device's name."""
+        name = call.face.camera or self._facts(call).hostname
+        return {"HostnameInformation": {"FromDHCP": False, "Name": name}}
 
     def GetDNS(self, call: Call, _request: Request) -> Answer:
         """The host's resolver."""
@@ -243,13 +226,21 @@ class Device:
         }
 
     def GetNetworkInterfaces(self, call: Call, _request: Request) -> Answer:
-        """The schema wants one at least: where none can be read, one with the address of this connection."""
-        interfaces = self._facts(call).interfaces or (self._assumed_interface(call),)
+        """The schema wants one at least: where none can be read, one with the address of this connection.
+
+        A virtual device has that one too: clients take the hardware address for the device's identity.
+        """
+        facts = () if call.face.camera else self._facts(call).interfaces
+        interfaces = facts or (_assumed_interface(call),)
         return {"NetworkInterfaces": [_interface(interface) for interface in interfaces]}
 
-    def GetNetworkProtocols(self, _call: Call, _request: Request) -> Answer:
-        """The ports on this host, not those of a port forward in front of it."""
-        ports = {"HTTP": self._ports.http, "HTTPS": self._ports.https, "RTSP": self._ports.rtsp}
+    def GetNetworkProtocols(self, call: Call, _request: Request) -> Answer:
+        """The ports on this host, not those of a port forward in front of it.
+
+        RTSPS has no name here: the schema knows HTTP, HTTPS and RTSP (tt:NetworkProtocolType).
+        """
+        http, https = (call.face.port, 0) if call.face.port else (self._ports.http, self._ports.https)
+        ports = {"HTTP": http, "HTTPS": https, "RTSP": self._ports.rtsp}
         return {"NetworkProtocols": [{"Name": name, "Enabled": True, "Port": [p]} for name, p in ports.items() if p]}
 
     def GetNetworkDefaultGateway(self, call: Call, _request: Request) -> Answer:
@@ -295,7 +286,7 @@ class Device:
             found["Capabilities"] = {"_value_1": Rendered(text)}
         return found
 
-    def _device_summary(self) -> Mapping[str, object]:
+    def _device_summary(self, _call: Call) -> Mapping[str, object]:
         """`tt:DeviceCapabilities` of the older list."""
         return {
             "Network": {
@@ -326,15 +317,13 @@ class Device:
             },
         }
 
-    def _assumed_interface(self, call: Call) -> Interface:
-        # Locally administered, and made of the identity, so that it stays.
-        digits = self._identity.endpoint.replace("-", "")[-10:]
-        mac = ":".join(["02", *(digits[i : i + 2] for i in range(0, 10, 2))])
-        try:
-            addresses: tuple[IPv4Interface | IPv6Interface, ...] = (ip_interface(call.local_address.partition("%")[0]),)
-        except ValueError:
-            addresses = ()
-        return Interface("eth0", mac, 1500, True, addresses)
+
+def _assumed_interface(call: Call) -> Interface:
+    try:
+        addresses: tuple[IPv4Interface | IPv6Interface, ...] = (ip_interface(call.local_address.partition("%")[0]),)
+    except ValueError:
+        addresses = ()
+    return Interface("eth0", call.face.identity.mac, 1500, True, addresses)
 
 
 def _date_and_time(moment: dt.datetime) -> Answer:

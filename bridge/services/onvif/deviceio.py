@@ -14,9 +14,9 @@ class DeviceIo:
     def __init__(self, profiles: Profiles) -> None:
         self._profiles = profiles
 
-    def capabilities(self, _call: Call) -> Answer:
+    def capabilities(self, call: Call) -> Answer:
         """`tmd:Capabilities`: of the whole device, since anybody may ask."""
-        video, audio = self._profiles.count()
+        video, audio = self._profiles.count(call.face.camera)
         return {
             "VideoSources": video,
             "VideoOutputs": 0,
@@ -28,9 +28,9 @@ class DeviceIo:
             "DigitalInputOptions": False,
         }
 
-    def summary(self) -> Answer:
+    def summary(self, call: Call) -> Answer:
         """`tt:DeviceIOCapabilities` of the older tds GetCapabilities."""
-        video, audio = self._profiles.count()
+        video, audio = self._profiles.count(call.face.camera)
         return {"VideoSources": video, "VideoOutputs": 0, "AudioSources": audio, "AudioOutputs": 0, "RelayOutputs": 0}
 
     def GetServiceCapabilities(self, call: Call, _request: Request) -> Answer:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from bridge.base.errors import RemoteProtocolError
-from bridge.base.time import NS_PER_S, Clock
+from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.digest import MIN_RANDOM_BYTES, DigestAuthenticator, Outcome
 from bridge.dialogue.wsse import TokenChecker, TokenOutcome
 from bridge.system.access import Principal
@@ -54,8 +54,12 @@ class Login:
         audit: Audit,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
+        proven: Callable[[str, str, MonotonicNs], object] = lambda address, user, now: None,
     ) -> None:
-        """tokens: None: UsernameToken is switched off, and such headers are passed over."""
+        """
+        tokens: None: UsernameToken is switched off, and such headers are passed over
+        proven: told of every log-in: address, user, now
+        """
         self._digest = digest
         self._tokens = tokens
         self._accounts = accounts
@@ -63,6 +67,7 @@ class Login:
         self._audit = audit
         self._clock = clock
         self._random_bytes = random_bytes
+        self._proven = proven
         self._log = structlog.get_logger()
 
     def by_headers(self, method: str, target: str, authorization: Sequence[str], peer: str) -> Principal:
@@ -141,6 +146,7 @@ class Login:
             why = "not his door"
         else:
             self._lockout.succeeded(address, user, now)
+            self._proven(address, user, now)
             return principal
         self._refused(user, target, peer, why)
         return None

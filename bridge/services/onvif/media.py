@@ -83,7 +83,7 @@ class Media:
             "EXICompression": False,
         }
 
-    def summary(self) -> Answer:
+    def summary(self, _call: Call) -> Answer:
         """What `tt:MediaCapabilities` of the older tds GetCapabilities holds beside the XAddr."""
         multicast = self._profiles.multicast
         return {"StreamingCapabilities": {"RTPMulticast": multicast, "RTP_TCP": False, "RTP_RTSP_TCP": True}}
@@ -113,7 +113,7 @@ class Media:
             return {"MediaUri": _uri(multicast_url(call, profile))}
         if stream != "RTP-Unicast" or protocol not in ("UDP", "RTSP", "HTTP"):
             raise SoapFault(invalid_value("InvalidStreamSetup", f"{stream} over {protocol} is not served"))
-        return {"MediaUri": _uri(stream_url(call, profile, tunnelled=protocol == "HTTP"))}
+        return {"MediaUri": _uri(stream_url(call, profile, udp=protocol == "UDP", tunnelled=protocol == "HTTP"))}
 
     def GetSnapshotUri(self, call: Call, request: Request) -> Answer:
         """A JPEG behind HTTP GET with the same log-in."""

@@ -96,7 +96,8 @@ class Media2:
         if protocol not in _STREAM_PROTOCOLS:
             served = ", ".join(_STREAM_PROTOCOLS)
             raise SoapFault(invalid_value("InvalidStreamSetup", f"{protocol} is not served, only {served}"))
-        return {"Uri": stream_url(call, profile, tunnelled=protocol == "RtspOverHttp")}
+        udp, tunnelled = protocol == "RtspUnicast", protocol == "RtspOverHttp"
+        return {"Uri": stream_url(call, profile, udp=udp, tunnelled=tunnelled)}
 
     def GetSnapshotUri(self, call: Call, request: Request) -> Answer:
         """A JPEG behind HTTP GET with the same log-in."""

@@ -180,9 +180,13 @@ class Profiles:
             if silent is not full:
                 yield from silent.profiles
 
-    def count(self) -> tuple[int, int]:
-        """Video sources and audio sources of the whole device: the counts that capabilities tell anybody."""
-        return len(self._views), sum(view.has_audio for view in self._views.values())
+    def count(self, camera: str = "") -> tuple[int, int]:
+        """Video sources and audio sources of the whole device: the counts that capabilities tell anybody.
+
+        camera: the only one of a virtual device
+        """
+        views = [view for view in (self._views.get(camera),) if view] if camera else self._views.values()
+        return len(views), sum(view.has_audio for view in views)
 
     def _seen_by(self, principal: Principal | None, view: "_CameraView") -> SeenCamera | None:
         may = self._gatekeeper.may

@@ -24,7 +24,7 @@ from bridge.wire.soap.faults import ACTION_FAILED, SoapFault
 KEPT_NS = 1 * NS_PER_S
 """A list of all recordings serves for so long: a client asks several things of it in a row, and many ask at once."""
 
-MAX_KEPT = 64
+MAX_KEPT = 256
 """Principals for whom it is kept; with one more, it is made anew for all."""
 
 _T = TypeVar("_T")

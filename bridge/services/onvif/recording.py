@@ -62,7 +62,7 @@ class RecordingControl:
             "ScheduledRecording": False,
         }
 
-    def summary(self) -> Answer:
+    def summary(self, _call: Call) -> Answer:
         """`tt:RecordingCapabilities` of the older tds GetCapabilities."""
         return {
             "ReceiverSource": False,

@@ -42,7 +42,7 @@ class Replay:
         seen = await self._recorded.find(call.principal, request["RecordingToken"])
         if seen is None:
             raise SoapFault(invalid_value("NoRecording"))
-        return {"Uri": replay_url(call, seen.held.token, tunnelled=protocol == "HTTP")}
+        return {"Uri": replay_url(call, seen.held.token, udp=protocol == "UDP", tunnelled=protocol == "HTTP")}
 
     def GetReplayConfiguration(self, _call: Call, _request: Request) -> Answer:
         """That of RTSP sessions."""

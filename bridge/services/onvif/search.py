@@ -111,7 +111,7 @@ class Search:
         """`tse:Capabilities`: what is built."""
         return {"MetadataSearch": False, "GeneralStartEvents": False, "NLSearch": False, "ImageSearch": False}
 
-    def summary(self) -> Answer:
+    def summary(self, _call: Call) -> Answer:
         """`tt:SearchCapabilities` of the older tds GetCapabilities."""
         return {"MetadataSearch": False}
 
@@ -429,7 +429,8 @@ def _answer_of(result: Result) -> Answer:
 
 
 def _owner(call: Call) -> str:
-    return call.principal.name if call.principal is not None else ""
+    """Searches are a user's, on each device for itself: a recorder with a hundred devices asks as one user."""
+    return f"{call.principal.name}/{call.face.camera}" if call.principal is not None else ""
 
 
 def _nanoseconds(length: dt.timedelta) -> int:

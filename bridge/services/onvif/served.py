@@ -3,13 +3,13 @@
 Events and PTZ join here; what is not in this list is advertised nowhere.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bridge.base.time import Clock
 from bridge.services.onvif.answers import Render
 from bridge.services.onvif.call import Handler, handlers_of
-from bridge.services.onvif.device import Device, Identity, Ports, ServedService
+from bridge.services.onvif.device import Device, Ports, ServedService
 from bridge.services.onvif.deviceio import DeviceIo
 from bridge.services.onvif.host import HostFacts
 from bridge.services.onvif.media import Media
@@ -56,9 +56,7 @@ def serve(
     profiles: Profiles,
     slices: Slices,
     past: Past,
-    identity: Identity,
     ports: Ports,
-    scopes: Sequence[str],
     *,
     host: Callable[[int], HostFacts],
     users: Callable[[], Iterable[Principal]],
@@ -68,7 +66,6 @@ def serve(
     """The services.
 
     slices: the same as of `profiles`, and of what was recorded
-    scopes: of WS-Discovery, the same as there
     host:   now in nanoseconds -> facts (`Host.facts`)
     users:  every user, for GetUsers
     render: `Schemas.render`, with the services of SERVED added
@@ -91,9 +88,7 @@ def serve(
         ServedService("search", (26, 6), search.capabilities, "Capabilities", "Extension/Search", search.summary),
         ServedService("replay", (21, 6), replay.capabilities, "Capabilities", "Extension/Replay"),
     )
-    device = Device(
-        identity, ports, scopes, host=host, users=users, render=render, others=others, usernametoken=usernametoken
-    )
+    device = Device(ports, host=host, users=users, render=render, others=others, usernametoken=usernametoken)
     handlers = {
         "device": handlers_of(device),
         "media": handlers_of(media),

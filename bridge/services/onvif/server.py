@@ -11,9 +11,11 @@ from twisted.python.failure import Failure
 from twisted.web import http
 
 from bridge.base.time import Clock
+from bridge.services.onvif.addresses import bracketed
 from bridge.services.onvif.admission import Head, HttpLimits, refuse, screen_plain, screen_soap
 from bridge.services.onvif.call import Call
 from bridge.services.onvif.channel import OnvifChannel, OnvifRequest
+from bridge.services.onvif.faces import Place
 from bridge.services.onvif.login import Login, UnauthorizedError
 from bridge.services.onvif.service import OnvifService, Post, Reply, unauthorized
 from bridge.services.onvif.takeover import OtherDoor
@@ -55,10 +57,11 @@ class OnvifServer:
         """Whose request that is; None: it is ours."""
         return next((door for door in self._others if door.wants(head)), None)
 
-    def hang_up(self) -> None:
-        """Ends every connection, but for those that other doors took over."""
+    def hang_up(self, place: Place | None = None) -> None:
+        """Ends every connection, or those that came in there, but for those that other doors took over."""
         for channel in list(self._channels):
-            channel.transport.abortConnection()
+            if place is None or place in _places(channel):
+                channel.transport.abortConnection()
 
     # --- Connections -------------------------------------------------------------------------------------------------
 
@@ -152,7 +155,7 @@ class _Factory(http.HTTPFactory):
     def __init__(self, server: OnvifServer, limits: HttpLimits, reactor: Any) -> None:
         super().__init__(timeout=limits.idle_s, reactor=reactor)
         self._server = server
-        self._idle_s = limits.idle_s
+        self._first_s = min(limits.first_request_s, limits.idle_s)
 
     def buildProtocol(self, addr: Any) -> Any:
         channel = self._server.accept(addr.host)
@@ -160,11 +163,17 @@ class _Factory(http.HTTPFactory):
             return None
         channel.factory = self
         channel.callLater = self.reactor.callLater
-        channel.timeOut = self._idle_s
+        channel.timeOut = self._first_s
         return channel
 
     def log(self, request: Any) -> None:
         """Nothing: what matters is in the audit and the metrics."""
+
+
+def _places(channel: OnvifChannel) -> tuple[Place, Place]:
+    """Where it came in, as `Faces` writes it."""
+    local = channel.getHost()
+    return (bracketed(local.host), local.port), ("", local.port)
 
 
 def _peer_text(channel: OnvifChannel) -> str:

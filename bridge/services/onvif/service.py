@@ -25,6 +25,7 @@ from bridge.base.errors import ConfigurationError, LocalProtocolError
 from bridge.base.time import Clock
 from bridge.services.onvif.addresses import PublicAddress, bracketed
 from bridge.services.onvif.call import Answer, Call, Handler, is_static
+from bridge.services.onvif.faces import Faces
 from bridge.services.onvif.login import Login, UnauthorizedError
 from bridge.services.onvif.policy import ALLOWED, AccessClass, OperationPolicy
 from bridge.services.onvif.schemas import SERVICES
@@ -103,6 +104,7 @@ class OnvifService:
         policies: Mapping[tuple[str, str], OperationPolicy],
         login: Login,
         public: PublicAddress,
+        faces: Faces,
         audit: Audit,
         clock: Clock,
         random_bytes: Callable[[int], bytes],
@@ -113,6 +115,7 @@ class OnvifService:
         self._login = login
         self.public = public
         """What answers carry from now on; whoever changes it forgets the kept ones."""
+        self._faces = faces
         self._audit = audit
         self._clock = clock
         self._random_bytes = random_bytes
@@ -235,7 +238,8 @@ class OnvifService:
 
     async def _answer_static(self, call: Call, operation: Operation, handler: Handler, envelope: Envelope) -> bytes:
         request = b"" if envelope.body is None else etree.tostring(envelope.body)
-        key = (call.scheme, call.host, call.port, call.rtsp_port, operation.service, operation.name, request)
+        address = (call.face.camera, call.scheme, call.host, call.port, call.rtsp_port)
+        key = (address, operation.service, operation.name, request)
         if envelope.message_id or len(request) > MAX_KEPT_REQUEST_BYTES:
             return await self._answer_call(call, operation, handler, envelope)
         if key in self._kept:
@@ -248,16 +252,19 @@ class OnvifService:
 
     def call(self, post: Post, principal: Principal | None) -> Call:
         """What a handler gets; for plain resources of the same port too."""
-        host, port = self.public.seen_by(post.host, post.scheme, *post.local)
+        face = self._faces.at(*post.local)
+        host, port = face.public(self.public).seen_by(post.host, post.scheme, *post.local)
         return Call(
-            principal=principal,
+            principal=face.seen_by(principal),
             host=host,
             scheme=post.scheme,
             port=port,
             rtsp_port=self.public.rtsp_port,
+            rtsps_port=self.public.rtsps_port,
             peer=post.peer_text,
             local_address=post.local[0],
             utc_ns=self._clock.utc_ns(),
+            face=face,
         )
 
     def _audit_act(self, call: Call, policy: OperationPolicy, outcome: str) -> None:

@@ -48,6 +48,16 @@ class Carrier:
         """A socket, if bytes may be sent to it as they are; anything else, if they must go through `write`."""
         return self._below.getHandle()
 
+    @property
+    def secure(self) -> bool:
+        """Whether there is TLS below."""
+        return bool(getattr(self._below, "secure", False))
+
+    @property
+    def queued_bytes(self) -> int:
+        """What the transport below has not got rid of, where it says so."""
+        return int(getattr(self._below, "queued_bytes", 0))
+
     def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802
         """Asked of sockets only."""
         self._below.setTcpNoDelay(enabled)

@@ -70,7 +70,12 @@ class RtspConnection(Protocol):
             self._server.reactor, self._server.clock, transport, on_close=self._on_given_up, frame=frame
         )
         self.dialogue = Connection(
-            self._server.side, peer_host=peer_host, local_host=local_host, local_port=local_port, now=self._now
+            self._server.side,
+            peer_host=peer_host,
+            local_host=local_host,
+            local_port=local_port,
+            now=self._now,
+            secure=bool(getattr(transport, "secure", False)),
         )
         self._server.connected(self)
 

@@ -35,6 +35,7 @@ from bridge.system.audit import Audit
 from bridge.system.catalogue import Catalogue
 from bridge.system.lockout import Lockout
 from bridge.system.multicast_groups import MulticastGroups
+from bridge.wire.digest import Algorithm
 
 DOOR = "rtsp"
 REALM = "Open Network Bridge"
@@ -46,15 +47,20 @@ TICK_S = 1.0
 class RtspLimits:
     """Bounds of the door. What is beyond `connections` is closed at once, beyond `sessions` answered 453.
 
-    replays: sessions of recordings, of all sessions
+    sessions_per_user:       of all sessions
+    replays:                 sessions of recordings, of all sessions
+    first_request_timeout_s: from connecting to the end of the first request
+    idle_timeout_s:          of a connection without a session
     """
 
     connections: int = 1000
     connections_per_address: int = 500
     sessions: int = 1000
+    sessions_per_user: int = 1000
     replays: int = MAX_REPLAYS
     sessions_per_connection: int = 8
     session_timeout_s: int = 60
+    first_request_timeout_s: int = 10
     request_timeout_s: int = 10
     idle_timeout_s: int = 60
     tracks_wait_s: int = 5
@@ -92,12 +98,16 @@ class Accounts:
     """Who may log in. principal_of, secret_of: by name; None: nobody, or not at this door.
 
     anonymous: when given, nobody is asked for a password and all act as this one (simulated cameras)
+    vouched:   (address, now) -> the user whom a client without credentials is taken for; None: it must log in
+    digest:    algorithms that are offered, in order
     """
 
     principal_of: Callable[[str], Principal | None]
     secret_of: Callable[[str], str | None]
     lockout: Lockout
     anonymous: Principal | None = None
+    vouched: Callable[[str, MonotonicNs], str | None] = lambda address, now: None
+    digest: Sequence[Algorithm] = (Algorithm.MD5,)
 
 
 class RtspServer(Factory):
@@ -159,18 +169,24 @@ class RtspServer(Factory):
             random_bytes,
             timeout_s=limits.session_timeout_s,
             max_sessions=limits.sessions,
+            max_of_user=limits.sessions_per_user,
             max_replays=limits.replays,
         )
         login = None
         if accounts.anonymous is None:
             login = Login(
-                DigestAuthenticator(REALM, random_bytes(32)), self._secret_of, random_bytes, self._is_locked_out
+                DigestAuthenticator(REALM, random_bytes(32), algorithms=accounts.digest),
+                self._secret_of,
+                random_bytes,
+                self._is_locked_out,
+                self._vouched,
             )
         self.side = ServerSide(
             sessions,
             self._find,
             login,
             sessions_per_connection=limits.sessions_per_connection,
+            first_ns=limits.first_request_timeout_s * NS_PER_S,
             idle_ns=limits.idle_timeout_s * NS_PER_S,
             request_ns=limits.request_timeout_s * NS_PER_S,
         )
@@ -282,6 +298,10 @@ class RtspServer(Factory):
 
     def _secret_of(self, user: str) -> str | None:
         return self._accounts.secret_of(user) if self._principal_of(user) else None
+
+    def _vouched(self, address: str, now: MonotonicNs) -> str | None:
+        user = self._accounts.vouched(address, now)
+        return user if user is not None and self._principal_of(user) else None
 
     def _is_locked_out(self, address: str, user: str) -> bool:
         return self._accounts.lockout.locked(address, user, self.clock.monotonic_ns())

@@ -5,7 +5,7 @@ overtake the PLAY reply cost a client the whole cached GOP. It tries the socket 
 waits in an `Outbox`, which decides what a slow viewer loses, until the reactor says that the socket is writable.
 
 A transport that is no plain socket (TLS) is written through Twisted: `direct` is None there, and a push producer says
-when the transport's own buffer is full.
+when the transport's own buffer is full; `queued_bytes` of the transport, where it has it, says how full.
 """
 
 import socket
@@ -17,10 +17,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bridge.base.time import NS_PER_S, Clock
-from bridge.media.outbox import Flow, Outbox, Tally
+from bridge.media.outbox import STALL_NS, Flow, Outbox, Tally
 from bridge.media.routes import Frame
 
 _TO_NEXT_MS = 0.001
+_LOOK_S = 1.0
 
 
 def _ignore(reason: str) -> None:
@@ -59,6 +60,8 @@ class ConnectionWriter:
         self._closed = False
         self._losing = False
         self._timer: Any = None
+        self._held = 0
+        self._held_since = clock.monotonic_ns()
         self.direct: Callable[[bytes], int] | None = None
         if self._socket is not None:
             transport.setTcpNoDelay(True)
@@ -179,7 +182,7 @@ class ConnectionWriter:
         if self._socket is not None and not self._watching:
             self._watching = True
             self._reactor.addWriter(self)
-        if self._timer is None:
+        if self._timer is None and self._socket is not None:
             self._watch_stall()
         self._tell_blocked()
 
@@ -198,6 +201,25 @@ class ConnectionWriter:
             self._give_up("stalled: the client has read nothing for too long")
             return
         self._timer = self._reactor.callLater((due - now) / NS_PER_S + _TO_NEXT_MS, self._watch_stall)
+
+    def _watch_pause(self) -> None:
+        """The same without a socket of ours: what the transport holds must become less.
+
+        The outbox cannot tell: none of its entries is ever partly on the wire there, so all of them may be dropped.
+        """
+        self._timer = None
+        if self._closed or not self._paused:
+            return
+        now, held = self._clock.monotonic_ns(), self._held_bytes()
+        if held != self._held:
+            self._held, self._held_since = held, now
+        elif now - self._held_since >= STALL_NS:
+            self._give_up("stalled: the client has read nothing for 10 s")
+            return
+        self._timer = self._reactor.callLater(_LOOK_S, self._watch_pause)
+
+    def _held_bytes(self) -> int:
+        return int(getattr(self._transport, "queued_bytes", 0))
 
     def doWrite(self) -> None:  # noqa: N802 - Twisted's name
         """The socket is writable: sends until it is full or nothing waits."""
@@ -262,6 +284,9 @@ class ConnectionWriter:
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
         """Without a socket of ours: the transport's buffer is full."""
         self._paused = True
+        self._held, self._held_since = self._held_bytes(), self._clock.monotonic_ns()
+        if self._timer is None:
+            self._timer = self._reactor.callLater(_LOOK_S, self._watch_pause)
         self._tell_blocked()
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name

@@ -61,17 +61,20 @@ def reactor():
 
 
 def responder(reactor, addresses=("192.0.2.5", "198.51.100.1"), random_ms=lambda limit: limit // 2):
-    device = DiscoverableDevice("urn:uuid:1", device_scopes("x", "y"), 1, bytes)
-    made = DiscoveryResponder(
-        reactor,
-        ManualClock(),
-        device,
-        addresses,
-        lambda address: f"http://{address}:580/onvif/device_service",
-        random_ms,
-    )
+    made = DiscoveryResponder(reactor, ManualClock(), addresses, random_ms)
+    made.add(device(1, 580))
     made.start()
     return made
+
+
+def device(number, port):
+    return DiscoverableDevice(
+        f"urn:uuid:{number}",
+        device_scopes("x", "y"),
+        1,
+        bytes,
+        lambda address: (f"http://{address}:{port}/onvif/device_service",),
+    )
 
 
 def groups(reactor):
@@ -145,3 +148,30 @@ def test_waiting_answers_are_bounded(reactor):
     for number in range(MAX_WAITING + 7):
         reactor.sockets[0].protocol.datagramReceived(probe(), (f"198.51.100.{number}", 1))
     assert made.dropped == 7
+
+
+def test_a_device_that_comes_says_hello_and_one_that_goes_bye(reactor):
+    made = responder(reactor, ["192.0.2.5"])
+    reactor.advance(2)
+    group, own = reactor.sockets
+    group.sent.clear()
+    second = device(2, 5801)
+    made.add(second)
+    reactor.advance(2)
+    assert [b"<d:Hello>" in data and b":5801/" in data for data, _ in group.sent] == [True, True]
+    own.protocol.datagramReceived(probe(), SOURCE)
+    assert own.sent == []  # two answers are not sent at once
+    reactor.advance(MAX_DELAY_MS / 1000)
+    assert len(own.sent) == 2
+    group.sent.clear()
+    made.remove(second)
+    assert [b"<d:Bye>" in data and b"urn:uuid:2" in data for data, _ in group.sent] == [True]
+
+
+def test_a_device_that_goes_before_its_hello_says_none(reactor):
+    made = responder(reactor, ["192.0.2.5"])
+    second = device(2, 5801)
+    made.add(second)
+    made.remove(second)
+    reactor.advance(2)
+    assert [data for data, _ in reactor.sockets[0].sent if b"<d:Hello>" in data and b"urn:uuid:2" in data] == []

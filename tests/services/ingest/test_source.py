@@ -54,6 +54,19 @@ class Play:
         return self.drivers[-1]
 
 
+def test_a_certificate_is_tried_again_when_somebody_has_said_something():
+    play = Play()
+    play.source.start()
+    play.drivers[-1].owner.on_down(DownReason.CERTIFICATE, "certificate: x")
+    (retry,) = play.reactor.getDelayedCalls()
+    assert retry.getTime() > 20, "it is not tried soon"
+    play.source.trust_changed()
+    assert len(play.drivers) == 2
+    play.drivers[-1].owner.on_down(DownReason.TIMEOUT, "timeout: x")
+    play.source.trust_changed()
+    assert len(play.drivers) == 2, "that is nothing to others"
+
+
 def test_states_and_endless_tries():
     play = Play()
     play.source.start()

@@ -15,8 +15,10 @@ from bridge.base.time import ManualClock
 from bridge.media.hub import Hub
 from bridge.services.onvif.addresses import PublicAddress
 from bridge.services.onvif.call import Call
-from bridge.services.onvif.device import Identity, Ports
+from bridge.services.onvif.device import Ports
+from bridge.services.onvif.faces import Face, Faces, Identity
 from bridge.services.onvif.host import HostFacts, Interface
+from bridge.services.onvif.ignored import handlers_for, ignoring
 from bridge.services.onvif.policy import read_policies
 from bridge.services.onvif.profiles import Profiles
 from bridge.services.onvif.recorded import Recorded
@@ -90,6 +92,8 @@ FACTS = HostFacts(
 IDENTITY = Identity(
     "The maker", "Open Network Bridge", "0.1.0", "SN-1", "onb", "urn:uuid:6f9c6a0e-31a6-4e0b-9c7c-0f4a6b1d2e3f"
 )
+
+FACE = Face(IDENTITY, device_scopes("Bridge", "onb"))
 
 
 def stream(camera_id, name, *tracks, **measured):
@@ -192,10 +196,11 @@ class SlowGatekeeper(Gatekeeper):
 class Bridge:
     """The ONVIF door over a catalogue."""
 
-    def __init__(self, cameras=None, *, render_ns=0, slow_gatekeeper=False, library=True, multicast=""):
+    def __init__(self, cameras=None, *, render_ns=0, slow_gatekeeper=False, library=True, ignore=False, multicast=""):
         """render_ns: what it takes to render anything; time stands unless this or the gatekeeper moves it.
 
         library:   one of another kind, or None for an index that cannot be used
+        ignore:    what would change a camera is answered as done
         multicast: the range of groups; "": there is no multicast
         """
         self.catalogue = Catalogue()
@@ -205,9 +210,12 @@ class Bridge:
         gatekeeper = SlowGatekeeper(self.clock) if slow_gatekeeper else Gatekeeper()
         self.groups = MulticastGroups(self.catalogue, multicast, 4) if multicast else None
         self.profiles = Profiles(self.catalogue, gatekeeper, slices, self.groups)
-        policies = read_policies((schema_folder() / "operations.json").read_bytes())
+        self.faces = Faces(FACE)
+        self.policies = read_policies((schema_folder() / "operations.json").read_bytes())
+        policies = ignoring(self.policies) if ignore else self.policies
+        self.audited = []
         self.service = OnvifService(
-            schemas(), policies, AnybodyIn(), PublicAddress(554), lambda *_: None, self.clock, bytes
+            schemas(), policies, AnybodyIn(), PublicAddress(554), self.faces, self._note, self.clock, bytes
         )
 
         def render(*arguments):
@@ -221,17 +229,19 @@ class Bridge:
             self.profiles,
             slices,
             Past(recorded, state_of, retention_of, self.clock, self.timers.later, Numbers()),
-            IDENTITY,
             Ports(580, 0, 554),
-            device_scopes("Bridge", "onb"),
             host=lambda _now: FACTS,
             users=lambda: USERS,
             render=render,
         )
         for name in SERVED:
-            self.service.register(name, self.served.handlers[name])
+            more = handlers_for(name) if ignore else {}
+            self.service.register(name, {**self.served.handlers[name], **more})
 
-    def answering(self, service, operation, arguments="", *, user=ADMIN, host="192.0.2.5:580", namespace=""):
+    def _note(self, *row):
+        self.audited.append(row)
+
+    def answering(self, service, operation, arguments="", *, user=ADMIN, host="192.0.2.5:580", namespace="", port=580):
         """The service at work on a request whose arguments stand as XML; prefixes: the default one, and `tt`."""
         namespace = namespace or SERVICES[service].namespace
         body = (
@@ -240,7 +250,7 @@ class Bridge:
             "</s:Body></s:Envelope>"
         )
         path = SERVICES[service].path
-        post = Post(path, body.encode(), (user.name,), host, "http", ("198.51.100.7", 4711), ("192.0.2.5", 580))
+        post = Post(path, body.encode(), (user.name,), host, "http", ("198.51.100.7", 4711), ("192.0.2.5", port))
         return self.service.answer(post)
 
     def post(self, service, operation, arguments="", **more):
@@ -277,8 +287,8 @@ def run(coroutine, turns=None):
     return found[0]
 
 
-def call(principal=ADMIN, *, host="192.0.2.5", local="192.0.2.5"):
-    return Call(principal, host, "http", 580, 554, "198.51.100.7:4711", local, ManualClock().utc_ns())
+def call(principal=ADMIN, *, host="192.0.2.5", local="192.0.2.5", face=FACE):
+    return Call(principal, host, "http", 580, 554, "198.51.100.7:4711", local, ManualClock().utc_ns(), face)
 
 
 def texts(element, name):

@@ -13,6 +13,7 @@ from bridge.dialogue.digest import DigestAuthenticator, DigestClient
 from bridge.dialogue.wsse import TokenChecker
 from bridge.services.onvif.addresses import PublicAddress
 from bridge.services.onvif.call import Call, handlers_of, static_answer
+from bridge.services.onvif.faces import Face, Faces, Identity
 from bridge.services.onvif.login import Login
 from bridge.services.onvif.policy import AccessClass, OperationPolicy
 from bridge.services.onvif.schemas import SERVICES
@@ -30,6 +31,8 @@ TDS = f'xmlns="http://www.onvif.org/ver10/device/wsdl" {TT}'
 GET_PROFILES = f"<GetProfiles {TRT}/>"
 GET_TIME = f"<GetSystemDateAndTime {TDS}/>"
 GET_USERS = f"<GetUsers {TDS}/>"
+
+IDENTITY = Identity("maker", "model", "1", "serial", "hardware", "urn:uuid:6f9c6a0e-31a6-4e0b-9c7c-0f4a6b1d2e3f")
 
 
 class Accounts:
@@ -162,8 +165,16 @@ class Door:
             self.random_bytes,
         )
         schemas: Any = Schemas()
+        self.faces = Faces(Face(IDENTITY, ()))
         self.service = OnvifService(
-            schemas, POLICIES, self.login, public or PublicAddress(554), self._note, self.clock, self.random_bytes
+            schemas,
+            POLICIES,
+            self.login,
+            public or PublicAddress(554),
+            self.faces,
+            self._note,
+            self.clock,
+            self.random_bytes,
         )
         self.service.register("media", handlers_of(self.media))
         self.service.register("device", handlers_of(self.device))

@@ -1,5 +1,7 @@
 """Parts that both media services share."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.base.media import Medium
@@ -10,6 +12,7 @@ from bridge.services.onvif.answers import (
     int_range,
     multicast_configuration,
     multicast_url,
+    replay_url,
     snapshot_url,
     stream_url,
 )
@@ -25,6 +28,20 @@ def test_urls():
     assert stream_url(call(), profile()) == "rtsp://192.0.2.5:554/live/gate/sub"
     assert snapshot_url(call(), profile()) == "http://192.0.2.5:580/snapshot/gate.jpg"
     assert stream_url(call(host="[2001:db8::1]"), profile()) == "rtsp://[2001:db8::1]:554/live/gate/sub"
+
+
+def test_urls_over_tls():
+    over_tls = replace(call(), scheme="https", port=443, rtsps_port=322)
+    assert stream_url(over_tls, profile()) == "rtsps://192.0.2.5:322/live/gate/sub"
+    assert stream_url(over_tls, profile(), udp=True) == "rtsp://192.0.2.5:554/live/gate/sub"
+    assert snapshot_url(over_tls, profile()) == "https://192.0.2.5:443/snapshot/gate.jpg"
+    assert replay_url(over_tls, "rec-gate.main") == "rtsps://192.0.2.5:322/recordings/rec-gate.main"
+
+
+def test_no_address_for_a_door_that_is_closed():
+    for closed in (replace(call(), rtsp_port=0), replace(call(), rtsp_port=0, rtsps_port=322)):
+        with pytest.raises(SoapFault, match="UDP is not served"):
+            stream_url(closed, profile(), udp=True)
 
 
 def test_a_long_host_gives_way_to_the_address():

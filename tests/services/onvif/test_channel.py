@@ -170,14 +170,18 @@ def test_headers_that_do_not_come(setting: Setting) -> None:
 
 def test_an_idle_connection_is_closed_without_a_word(setting: Setting) -> None:
     connection = setting.connect().send(request(SOAP, body=soap(GET_TIME)))
-    setting.reactor.pump([10] * 6)
+    setting.reactor.pump([10] * 5)
+    assert not connection.transport.closed
+    setting.reactor.advance(10)
     assert connection.statuses() == [200]
     assert connection.transport.closed
 
 
 def test_nobody_connects_for_ever_without_speaking(setting: Setting) -> None:
     connection = setting.connect()
-    setting.reactor.advance(60)
+    setting.reactor.advance(9)
+    assert not connection.transport.closed
+    setting.reactor.advance(1)
     assert connection.transport.closed
     connection.lose()
 

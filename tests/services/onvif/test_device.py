@@ -21,11 +21,8 @@ def bridge():
 
 
 def device(facts=FACTS, ports=None, **more):
-    scopes = ("onvif://www.onvif.org/name/x",)
     return Device(
-        IDENTITY,
         ports or Ports(),
-        scopes,
         host=lambda _now: facts,
         users=lambda: (),
         render=bridge_setting.schemas().render,

@@ -44,3 +44,13 @@ def test_long_names_are_cut_in_the_audit() -> None:
     with pytest.raises(UnauthorizedError):
         door.login.by_headers("POST", "/" + "a" * 500, [door.digest("u" * 500, "x", target="/")], PEER)
     assert [len(each) for each in door.audit[0][:3]] == [64, 5, 128]
+
+
+def test_who_logged_in_from_where_is_told() -> None:
+    door, told = Door(), []
+    door.login._proven = lambda address, user, now: told.append((address, user, now))
+    with pytest.raises(UnauthorizedError):
+        door.login.by_headers("POST", "/a", [door.digest(password="x", target="/a")], PEER)
+    assert told == []
+    door.login.by_headers("POST", "/a", [door.digest(target="/a")], PEER)
+    assert told == [("2001:db8::1", "viewer", door.clock.monotonic_ns())]

@@ -1,6 +1,7 @@
 """The RTSP door around the conversation: media, rights, limits, audit, time."""
 
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -392,7 +393,7 @@ def test_a_request_that_trickles_in(door):
 
 def test_who_says_nothing_is_sent_away(door):
     client = door.connect()
-    door.tick(59)
+    door.tick(9)
     assert not client.gone
     door.tick(2)
     assert client.gone
@@ -441,3 +442,11 @@ def test_audio_is_a_track_of_its_own(door):
     feed.push(2)
     client.read()
     assert {channel for channel, _ in client.frames[count:]} <= {0, 1, 3}
+
+
+def test_who_is_known_from_elsewhere_must_be_a_user_of_this_door():
+    door = Door()
+    known = {"192.0.2.50": "ann", "192.0.2.51": "web", "192.0.2.52": "gone"}
+    door.server._accounts = replace(door.server._accounts, vouched=lambda address, now: known.get(address))
+    vouched = door.server.side.login.vouched
+    assert [vouched(f"192.0.2.{number}", 0) for number in range(50, 54)] == ["ann", None, None, None]

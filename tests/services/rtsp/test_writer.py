@@ -21,6 +21,8 @@ class Reactor(TwistedClock):
 
 
 class Transport:
+    queued_bytes = 0
+
     def __init__(self, handle):
         self.handle = handle
         self.calls = []
@@ -261,3 +263,40 @@ def test_without_a_socket_twisted_writes_and_says_when_it_is_full():
     assert writer.clear
     writer.lose()
     assert transport.calls == ["registerProducer", "unregisterProducer", "loseConnection"]
+
+
+class Paused:
+    """A writer over a transport without a socket, whose buffer is full."""
+
+    def __init__(self):
+        self.reactor, self.clock, self.transport, self.reasons = Reactor(), ManualClock(), Transport(object()), []
+        self.transport.queued_bytes = 1_000_000
+        self.writer = ConnectionWriter(self.reactor, self.clock, self.transport, on_close=self.reasons.append)
+        self.flow, self.tally = Flow(Allowance()), Tally()
+        self.writer.pauseProducing()
+
+    def film(self, seconds, read_bytes=0):
+        for second in range(seconds):
+            self.writer.push(self.flow, self.tally, bytes(100_000), second % 2 == 0, 1, 4)
+            self.transport.queued_bytes -= read_bytes
+            self.clock.advance(NS_PER_S)
+            self.reactor.advance(1)
+
+
+def test_without_a_socket_a_client_that_reads_nothing_is_cut_as_well():
+    peer = Paused()
+    peer.film(9)
+    assert peer.reasons == []
+    peer.film(3)
+    assert peer.reasons == ["stalled: the client has read nothing for 10 s"]
+    assert peer.flow.queued_bytes <= MIN_ALLOWANCE_BYTES
+    assert "abortConnection" in peer.transport.calls
+
+
+def test_without_a_socket_a_client_that_reads_slowly_is_not():
+    peer = Paused()
+    peer.film(30, read_bytes=1_000)
+    assert peer.reasons == []
+    peer.writer.resumeProducing()
+    peer.film(1)
+    assert peer.reactor.getDelayedCalls() == []
