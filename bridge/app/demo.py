@@ -32,11 +32,18 @@ _SIM_USER = "sim"
 
 
 def demo(
-    data: Path | None, ports: Mapping[str, int], cameras: int, bind: Sequence[str] | None, *, gap: bool = True
+    data: Path | None,
+    ports: Mapping[str, int],
+    cameras: int,
+    bind: Sequence[str] | None,
+    *,
+    gap: bool = True,
+    small: bool = False,
 ) -> int:
     """Runs until SIGTERM or SIGINT; the exit code.
 
     gap:   one camera is silent for a few seconds, so that there is a gap to be seen in its recording
+    small: pictures of half the width and height
     data:  kept there; None: in a temporary folder that goes at the end
     ports: by door; those that are not named have their default, moved up by 8000 where low ports may not be bound
     """
@@ -46,7 +53,7 @@ def demo(
         chosen = _ports(ports, addresses)
         reactor = install()
         password, camera_password = secrets.token_urlsafe(9), secrets.token_urlsafe(12)
-        simulated = SimulatedCameras(reactor, SystemClock(), scenes(cameras, gap=gap))
+        simulated = SimulatedCameras(reactor, SystemClock(), scenes(cameras, gap=gap, small=small))
         server = _camera_server(reactor, simulated, camera_password)
         door = open_door(reactor, Door("simulated cameras", 0, (_LOOPBACK,), server))
         config = _config(folder, chosen, addresses, simulated, password, camera_password, door.port)

@@ -75,6 +75,7 @@ def demo(
     cameras: Annotated[int, typer.Option("--cameras", min=0, max=1000, help="How many cameras.")] = 4,
     bind: Annotated[list[str] | None, typer.Option("--bind", metavar="ADDRESS", help="Listen here; repeat.")] = None,
     gap: Annotated[bool, typer.Option(help="One camera is silent for 6 s after 20 s: a gap in its recording.")] = True,
+    small: Annotated[bool, typer.Option("--small", help="Small pictures, for a machine with little to spare.")] = False,
     config: Annotated[Path | None, typer.Option("--config", hidden=True, help="Not read: it is built in.")] = None,
     log_format: Format = LogFormat.TEXT,
     log_level: Level = LogLevel.INFO,
@@ -87,7 +88,7 @@ def demo(
         set_up_logs(log_format, log_level)
         from bridge.app import demo as demonstrate
 
-        code = demonstrate(data, wanted, cameras, bind or None, gap=gap)
+        code = demonstrate(data, wanted, cameras, bind or None, gap=gap, small=small)
     raise typer.Exit(code)
 
 

@@ -165,6 +165,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "--bind",
         "127.0.0.1",
         "--no-gap",
+        "--small",
     ]
     with running(arguments, folder, data=folder / "data") as service:
         service.wait_until_up()

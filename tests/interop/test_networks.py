@@ -91,7 +91,7 @@ def cameras(networks: Networks, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("cameras")
     ports = "onvif=18580,rtsp=18554,http=18081,rtsps=0,https=0"
     data = folder / "data"
-    arguments = ["demo", "--cameras", "1", "--data", str(data), "--ports", ports, "--bind", "127.0.0.1"]
+    arguments = ["demo", "--small", "--cameras", "1", "--data", str(data), "--ports", ports, "--bind", "127.0.0.1"]
     with running(arguments, folder, data=data, within=networks.site) as service:
         service.wait_until_up()
         yield service

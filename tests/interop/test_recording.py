@@ -54,7 +54,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     data, config = folder / "data", folder / "onb.toml"
     config.write_text(f'data = "{data}"\n')
     ports = ",".join(f"{name}={port}" for name, port in zip(("onvif", "rtsp", "http"), free_ports(3), strict=True))
-    arguments = ["demo", "--data", str(data), "--ports", f"{ports},rtsps=0,https=0", "--bind", "127.0.0.1"]
+    arguments = ["demo", "--small", "--data", str(data), "--ports", f"{ports},rtsps=0,https=0", "--bind", "127.0.0.1"]
     result = Recorded(config, data, 0, [], {}, "")
     with running(arguments, folder, data=data) as service:
         service.wait_until_up()

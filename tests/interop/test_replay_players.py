@@ -19,7 +19,7 @@ from tests.interop.replay_client import ReplayClient, Unit
 
 pytestmark = pytest.mark.interop
 
-ENTRANCE = scenes(1)[0]
+ENTRANCE = scenes(1, small=True)[0]
 
 RECORDED_S = 10
 """Of each recording, before anything is played."""

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.base.media import Codec
 from bridge.sim.picture import read_clock
-from bridge.sim.scenes import Scene
+from bridge.sim.scenes import Scene, scenes
 from bridge.sim.worker import ToneEncoder, VideoEncoder
 from bridge.wire import annexb
 
@@ -30,6 +30,22 @@ def test_video_decodes_and_shows_the_time(codec: Codec, decoder: str) -> None:
         for frame in context.decode(None)
     ]
     assert shown == [START_MS + number * 100 for number in range(9)]
+
+
+@pytest.mark.parametrize("scene", scenes(4, small=True), ids=lambda scene: scene.camera_id)
+@pytest.mark.parametrize("divisor", [1, 2])
+def test_the_clock_of_small_pictures_can_be_read(scene: Scene, divisor: int) -> None:
+    encoder = VideoEncoder(scene, divisor=divisor)
+    decoder = av.CodecContext.create("hevc" if encoder.codec is Codec.H265 else "h264", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    shown = []
+    for number in range(10):
+        for parts in encoder.encode((START_MS + number * 50) * 1_000_000, number * 4500, number):
+            for frame in decoder.decode(av.Packet(annexb.join(parts))):
+                plane = frame.planes[0]
+                shown.append(read_clock(memoryview(plane), plane.line_size, frame.width, frame.height))
+    assert shown == [START_MS + number * 50 for number in range(len(shown))]
+    assert len(shown) >= 8
 
 
 @pytest.mark.parametrize(
