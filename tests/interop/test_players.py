@@ -9,12 +9,12 @@ import av
 import pytest
 
 from bridge.sim.picture import read_clock
-from bridge.sim.scenes import SCENES
+from bridge.sim.scenes import scenes
 from tests.interop.conftest import Service, needs
 
 pytestmark = pytest.mark.interop
 
-CAMERAS = {scene.name.lower().replace(" ", "-"): scene for scene in SCENES}
+CAMERAS = {scene.camera_id: scene for scene in scenes(4, small=True)}
 # How far the picture that is shown may be behind the clock; a busy test machine is slow, a wrong catch-up is slower:
 # without it a viewer that joins late in a GOP of 2 s is that much behind for ever.
 BEHIND_MS = 1500

@@ -18,7 +18,7 @@ import requests
 from cryptography.hazmat.primitives.serialization import Encoding
 from requests.auth import HTTPDigestAuth
 
-from bridge.sim.scenes import SCENES
+from bridge.sim.scenes import scenes
 from tests.interop.conftest import Service, eventually, needs, onb, onb_recordings, running, write_config
 from tests.interop.rtsp_viewer import RtspViewer
 from tests.system.tls_files import server_certificate, write_pair
@@ -26,7 +26,7 @@ from tests.system.tls_files import server_certificate, write_pair
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 TLS_DOORS = ("onvif_tls", "rtsps", "https")
-ENTRANCE = SCENES[0]
+ENTRANCE = scenes(4, small=True)[0]
 
 
 def door(service: Service, name: str) -> tuple[str, int]:
