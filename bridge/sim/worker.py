@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import av
-import av.audio.resampler
 
 from bridge.base.media import Codec, Track
 from bridge.base.time import NS_PER_S, SystemClock, ns_to_ticks
@@ -94,6 +93,15 @@ class ToneEncoder:
             context.bit_rate = 64_000
         context.open()
         self._context = context
+        # A second of it is made once: sample by sample sound would cost more than the pictures.
+        values = [self._value(offset) for offset in range(self.rate)]
+        self._sample_bytes = 4 if codec is Codec.AAC else 2
+        second = (
+            struct.pack(f"<{self.rate}f", *values)
+            if codec is Codec.AAC
+            else struct.pack(f"<{self.rate}h", *(int(value * 32767) for value in values))
+        )
+        self._wave = second + second[: self.samples * self._sample_bytes]
 
     @property
     def track(self) -> Track:
@@ -106,24 +114,14 @@ class ToneEncoder:
         second_offset: samples since the full second at that position
         yields:        media time and frame
         """
-        values = [self._value((second_offset + i) % self.rate) for i in range(self.samples)]
-        frame = av.AudioFrame("flt" if self.codec is Codec.AAC else "s16", "mono", self.samples)
-        packed = (
-            struct.pack(f"<{self.samples}f", *values)
-            if self.codec is Codec.AAC
-            else struct.pack(f"<{self.samples}h", *(int(v * 32767) for v in values))
-        )
+        at = second_offset % self.rate * self._sample_bytes
+        packed = self._wave[at : at + self.samples * self._sample_bytes]
+        # Of a single channel packed and planar are the same.
+        frame = av.AudioFrame("fltp" if self.codec is Codec.AAC else "s16", "mono", self.samples)
         frame.planes[0].update(packed.ljust(frame.planes[0].buffer_size, b"\0"))
         frame.sample_rate, frame.pts, frame.time_base = self.rate, position, Fraction(1, self.rate)
-        frames = (
-            av.audio.resampler.AudioResampler("fltp", "mono", self.rate).resample(frame)
-            if self.codec is Codec.AAC
-            else [frame]
-        )
-        for ready in frames:
-            ready.pts = position
-            for packet in self._context.encode(ready):
-                yield packet.pts if packet.pts is not None else position, bytes(packet)
+        for packet in self._context.encode(frame):
+            yield packet.pts if packet.pts is not None else position, bytes(packet)
 
     def _value(self, offset: int) -> float:
         if offset >= self.rate // 10:
