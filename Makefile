@@ -17,7 +17,7 @@ demo: install  ## the whole service with simulated cameras, in the foreground; A
 
 test: $(VENV)/.tested  ## the whole test suite; ARGS="tests/wire -x" passes arguments on
 	@sh tools/system_packages.sh test
-	@$(BIN)/python $(if $(ARGS),-m pytest $(ARGS),tools/run_tests.py)
+	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.tested  ## formatting, types, the floor plan, tests mirror the code
 	@$(BIN)/ruff check .

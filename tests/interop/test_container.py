@@ -24,7 +24,7 @@ import pytest
 
 from tests.interop.conftest import free_ports, needs
 
-pytestmark = [pytest.mark.interop, pytest.mark.unhurried, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 GENERATED = shutil.ignore_patterns("__pycache__", "official", "prepared")
