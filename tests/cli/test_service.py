@@ -63,16 +63,16 @@ def test_the_service_decides_the_exit_code(folder, monkeypatch, code):
     calls = []
     fake = types.ModuleType("bridge.app")
     fake.serve = lambda config, path: calls.append((config.cameras[0].id, path)) or code
-    fake.demo = lambda *arguments, gap: calls.append((*arguments, gap)) or code
+    fake.demo = lambda *arguments, gap, small: calls.append((*arguments, gap, small)) or code
     monkeypatch.setitem(sys.modules, "bridge.app", fake)
     monkeypatch.setattr(service, "set_up_logs", lambda *_: None)
     assert onb("serve").exit_code == code
     assert onb("demo", "--data", "d", "--ports", "rtsp=18554", "--cameras", "8", "--bind", "::1").exit_code == code
-    assert onb("demo", "--no-gap").exit_code == code
+    assert onb("demo", "--no-gap", "--small").exit_code == code
     assert calls == [
         ("gate", Path("onb.toml")),
-        (Path("d"), {"rtsp": 18554}, 8, ["::1"], True),
-        (None, {}, 4, None, False),
+        (Path("d"), {"rtsp": 18554}, 8, ["::1"], True, False),
+        (None, {}, 4, None, False, True),
     ]
 
 

@@ -40,8 +40,8 @@ def test_ffmpeg_plays(demo: Service, camera: str, stream: str, transport: str) -
         assert video.codec_context.name == {"H264": "h264", "H265": "hevc"}[codec]
         divisor = 2 if stream else 1
         assert (video.codec_context.width, video.codec_context.height) == (
-            scene.width // divisor,
-            scene.height // divisor,
+            scene.width // divisor // 2 * 2,
+            scene.height // divisor // 2 * 2,
         )
         has_sound = bool(scene.audio) and not stream
         assert len(container.streams.audio) == has_sound
