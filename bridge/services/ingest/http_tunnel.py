@@ -29,6 +29,9 @@ _COOKIE_BYTES = 11
 MAX_UNSENT_BYTES = 64 * 1024
 """Of requests while a POST that the camera closed is opened again; a camera that wants more is given up."""
 
+MAX_EARLY_BYTES = 64 * 1024
+"""Of what a camera sends on the GET while the POST is not open yet: nothing was asked for, so it has nothing to say."""
+
 MakeEndpoint = Callable[[Any, RtspUrl], IStreamClientEndpoint]
 
 
@@ -281,6 +284,8 @@ class _Get(Protocol):
         self._early += data
         asked = self._asked
         if asked is None:
+            if len(self._early) > MAX_EARLY_BYTES:
+                self.abort()
             return
         try:
             found = parse_answer(self._early)

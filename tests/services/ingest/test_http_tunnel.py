@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from bridge.dialogue.digest import DigestAuthenticator
-from bridge.services.ingest.http_tunnel import ANSWER_WITHIN_S, MAX_UNSENT_BYTES
+from bridge.services.ingest.http_tunnel import ANSWER_WITHIN_S, MAX_EARLY_BYTES, MAX_UNSENT_BYTES
 from tests.fake_camera import FakeCamera, frame, picture
 from tests.services.ingest.ingest_setting import Stage, Wire
 
@@ -107,6 +107,21 @@ def test_what_comes_with_the_head_is_not_lost():
     stage.answer()
     assert stage.statistics.foreign == 1
     assert stage.camera.methods[0] == "OPTIONS"
+
+
+class OnlyGets(TunnelStage):
+    """The POST is on its way and does not arrive."""
+
+    def _connect(self):
+        return not self.wires and super()._connect()
+
+
+def test_what_comes_before_the_post_is_open_is_bounded():
+    stage = OnlyGets().begin()
+    stage.get.protocol.dataReceived(bytes(MAX_EARLY_BYTES))
+    assert stage.get.protocol is not None
+    stage.get.protocol.dataReceived(b"x")
+    assert stage.get.protocol is None  # hung up on
 
 
 def test_reports_go_by_post():
