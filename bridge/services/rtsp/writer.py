@@ -61,6 +61,7 @@ class ConnectionWriter:
         self._losing = False
         self._timer: Any = None
         self._held = 0
+        self._patience_ns = STALL_NS
         self._held_since = clock.monotonic_ns()
         self.direct: Callable[[bytes], int] | None = None
         if self._socket is not None:
@@ -112,6 +113,7 @@ class ConnectionWriter:
         """One whole access unit of `flow`: sent, queued, or dropped by the policy of the outbox."""
         if self._closed or self._losing:
             return
+        self._patience_ns = flow.stall_ns
         if self.frame is not None:
             data = self.frame(data)
         sent = 0
@@ -205,7 +207,8 @@ class ConnectionWriter:
     def _watch_pause(self) -> None:
         """The same without a socket of ours: what the transport holds must become less.
 
-        The outbox cannot tell: none of its entries is ever partly on the wire there, so all of them may be dropped.
+        The outbox cannot tell: none of its entries is ever partly on the wire there, so all of them may be dropped. How
+        long is waited the flow says that wrote last.
         """
         self._timer = None
         if self._closed or not self._paused:
@@ -213,8 +216,8 @@ class ConnectionWriter:
         now, held = self._clock.monotonic_ns(), self._held_bytes()
         if held != self._held:
             self._held, self._held_since = held, now
-        elif now - self._held_since >= STALL_NS:
-            self._give_up("stalled: the client has read nothing for 10 s")
+        elif now - self._held_since >= self._patience_ns:
+            self._give_up("stalled: the client has read nothing for too long")
             return
         self._timer = self._reactor.callLater(_LOOK_S, self._watch_pause)
 

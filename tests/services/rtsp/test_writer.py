@@ -288,9 +288,18 @@ def test_without_a_socket_a_client_that_reads_nothing_is_cut_as_well():
     peer.film(9)
     assert peer.reasons == []
     peer.film(3)
-    assert peer.reasons == ["stalled: the client has read nothing for 10 s"]
+    assert peer.reasons == ["stalled: the client has read nothing for too long"]
     assert peer.flow.queued_bytes <= MIN_ALLOWANCE_BYTES
     assert "abortConnection" in peer.transport.calls
+
+
+def test_without_a_socket_a_replay_waits_for_as_long_as_its_flow_says():
+    peer = Paused()
+    peer.flow.stall_ns = 60 * NS_PER_S
+    peer.film(59)
+    assert peer.reasons == []
+    peer.film(3)
+    assert peer.reasons == ["stalled: the client has read nothing for too long"]
 
 
 def test_without_a_socket_a_client_that_reads_slowly_is_not():
