@@ -94,8 +94,12 @@ class Library:
         segment = self._index.segment_at(held.row.id, utc_ns)
         return () if segment is None else self._read_tracks(held.row, segment)
 
+    def growing(self, held: Held) -> bool:
+        """Whether more is being written to it now. Asks nobody but the recorder."""
+        return any(len(one.index) for one in self._live(held.row.uuid))
+
     def edge_ns(self, held: Held) -> int | None:
-        """Until when there is footage of what is being written now; None: nothing is. Asks nobody but the recorder."""
+        """Until when there is footage of what is being written now; None: nothing is. Looks at all of its samples."""
         live = live_runs(held.row.id, self._live(held.row.uuid))
         return max((run.end_utc_ns for run in live), default=None)
 

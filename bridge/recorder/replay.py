@@ -179,7 +179,7 @@ class Replay:
 
     def _edge(self, edge: Edge, beyond: Beyond) -> Generator[ReplayItem, None, bool]:
         """All is read that is there by now. Returns whether the order is played out."""
-        if self._library.edge_ns(self._held) is not None:
+        if self._library.growing(self._held):
             yield from self._marks.flush()
         elif not self._stopped:
             # Once more: it may have been written to between the looking and the asking.

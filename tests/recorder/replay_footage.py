@@ -153,6 +153,9 @@ class Footage:
         row = RecordingRow(1, uuid.UUID(int=1), "gate", "main", BEGIN, self.ended_ns)
         return Held(row, "rec-gate.main", None, None, bool(self.grows), self.held_tracks)
 
+    def growing(self, held):
+        return bool(self.grows)
+
     def edge_ns(self, held):
         return self._live.end_utc_ns if self.grows else None
 

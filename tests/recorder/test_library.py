@@ -37,7 +37,9 @@ def test_what_there_is_and_what_is_being_written(recorded):
     assert 0 < units[-1].utc_ns - first.until_ns < NS_PER_S
     assert library.find("rec-cam-1.main").row.uuid == second.row.uuid
     assert library.find("rec-cam-7.main") is None
+    assert library.growing(first)
     assert library.edge_ns(first) == first.until_ns
+    assert not Library(recorded.index).growing(first)
     assert Library(recorded.index).edge_ns(first) is None
 
 
