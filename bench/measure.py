@@ -22,8 +22,10 @@ ROOT = Path(__file__).parent.parent
 
 def compiled(name: str, *libraries: str) -> Path:
     """The C program of that name, compiled when its source is newer. libraries: as `-lcrypto`."""
-    source, program = Path(__file__).parent / f"{name}.c", BUILD / name
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+    here, program = Path(__file__).parent, BUILD / name
+    source = here / f"{name}.c"
+    newest = max(each.stat().st_mtime for each in (source, *here.glob("*.h")))
+    if not program.exists() or program.stat().st_mtime < newest:
         BUILD.mkdir(exist_ok=True)
         subprocess.run(["cc", "-O2", "-o", program, source, *libraries], check=True)
     return program

@@ -2,7 +2,7 @@
 //
 //     tls_floor LOOP_FILE CERTIFICATE KEY       prints the port that it listens on (127.0.0.1)
 //
-// Whoever has connected and shaken hands gets each access unit by one SSL_write(). The loop file is floor's.
+// Whoever has connected and shaken hands gets each access unit by one SSL_write().
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -17,46 +17,22 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { MAX_VIEWERS = 1024, MAX_UNITS = 4096, UNIT_BYTES = 2 << 20 };
+#include "loop_file.h"
 
-static struct { uint8_t *bytes; size_t size; } units[MAX_UNITS];
+enum { MAX_VIEWERS = 1024 };
+
 static SSL *viewers[MAX_VIEWERS];
-static int unit_count, viewer_count;
-static uint32_t interval_us;
-
-static void die(const char *what) {
-    perror(what);
-    ERR_print_errors_fp(stderr);
-    exit(1);
-}
-
-static void load(const char *path) {
-    FILE *file = fopen(path, "rb");
-    uint32_t head[2], interval;
-    if (!file || fread(&interval, 4, 1, file) != 1) die(path);
-    interval_us = ntohl(interval);
-    while (unit_count < MAX_UNITS && fread(head, 4, 2, file) == 2) {
-        uint8_t *framed = malloc(UNIT_BYTES);
-        size_t size = 0;
-        for (uint32_t i = 0; i < ntohl(head[0]); i++) {
-            uint16_t length;
-            if (fread(&length, 2, 1, file) != 1) die(path);
-            framed[size] = '$', framed[size + 1] = 0;
-            memcpy(framed + size + 2, &length, 2);
-            if (fread(framed + size + 4, 1, ntohs(length), file) != ntohs(length)) die(path);
-            size += 4 + ntohs(length);
-        }
-        units[unit_count].bytes = framed, units[unit_count++].size = size;
-    }
-    fclose(file);
-}
+static int viewer_count;
 
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     if (argc != 4) return fprintf(stderr, "usage: tls_floor LOOP_FILE CERTIFICATE KEY\n"), 2;
     load(argv[1]);
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    if (SSL_CTX_use_certificate_chain_file(context, argv[2]) != 1 || SSL_CTX_use_PrivateKey_file(context, argv[3], SSL_FILETYPE_PEM) != 1) die(argv[2]);
+    if (SSL_CTX_use_certificate_chain_file(context, argv[2]) != 1 || SSL_CTX_use_PrivateKey_file(context, argv[3], SSL_FILETYPE_PEM) != 1) {
+        ERR_print_errors_fp(stderr);
+        die(argv[2]);
+    }
     int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0), poll_fd = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -86,7 +62,7 @@ int main(int argc, char **argv) {
                 int unit = number++ % unit_count;
                 // A viewer that is gone costs nothing any more.
                 for (int k = 0; k < viewer_count; k++)
-                    if (viewers[k] && SSL_write(viewers[k], units[unit].bytes, units[unit].size) <= 0) viewers[k] = NULL;
+                    if (viewers[k] && SSL_write(viewers[k], units[unit].framed, units[unit].size) <= 0) viewers[k] = NULL;
             }
         }
     }
