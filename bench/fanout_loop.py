@@ -15,7 +15,7 @@ from bridge.base.time import SystemClock
 from bridge.media.hub import Hub
 from bridge.media.routes import Interleaved
 from bridge.media.rtp_stream import RtpStream
-from bridge.services.rtsp.writer import ConnectionWriter
+from bridge.net.writer import ConnectionWriter
 
 KEY_BYTES, PICTURE_BYTES, GOP = 110_000, 18_500, 50
 TRACK = Track(Codec.H264, 90_000, parameter_sets=(bytes.fromhex("67640029ac2b6033c8078022"), bytes.fromhex("68ee3cb0")))

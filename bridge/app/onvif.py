@@ -12,11 +12,11 @@ from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.digest import DigestAuthenticator
 from bridge.dialogue.discovery import DiscoverableDevice
 from bridge.dialogue.wsse import TokenChecker
+from bridge.net.addresses import Place, PublicAddress, bracketed
+from bridge.net.http import HttpLimits
 from bridge.services.discovery.responder import DiscoveryResponder
-from bridge.services.onvif.addresses import PublicAddress, bracketed
-from bridge.services.onvif.admission import HttpLimits
 from bridge.services.onvif.device import Ports
-from bridge.services.onvif.faces import Face, Faces, Identity, Place
+from bridge.services.onvif.faces import Face, Faces, Identity
 from bridge.services.onvif.host import Host, HostFacts
 from bridge.services.onvif.ignored import handlers_for, ignoring
 from bridge.services.onvif.login import Login

@@ -1,6 +1,6 @@
 """Where a viewer's packets go: the two kinds of route, and what the media floor asks of the sockets below them.
 
-`services/rtsp/writer.py` and `services/rtsp/udp.py` implement the protocols; tests implement them without sockets.
+`net/writer.py` and `services/rtsp/udp.py` implement the protocols; tests implement them without sockets.
 """
 
 from collections.abc import Callable, Collection, Sequence

@@ -1,10 +1,10 @@
 """The ONVIF door: SOAP over HTTP on port 580.
 
-server, channel     the port and its connections: limits from the first line of a request on
+server              the port; its connections are bridge/net's
 admission           what is refused by the head of a request alone
 service             a request's way: envelope, operation, log-in, rights, validation, handler, answer
 login, policy       who calls, and who may call what (wsdl/operations.json)
-call, addresses     one call as a handler sees it; under which address the client knows us
+call                one call as a handler sees it
 schemas             the services we speak and where their schemas lie
 served              the handlers: device, media, media2, deviceio, over profiles, answers and host;
                     recording, search, replay, over recorded, recording_parts, recording_events

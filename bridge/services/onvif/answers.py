@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from bridge.base.media import Medium
-from bridge.services.onvif.addresses import bracketed
+from bridge.net.addresses import bracketed
 from bridge.services.onvif.call import Answer, Call
 from bridge.services.onvif.profiles import Profile, Source
 from bridge.wire.rtsp.tunnel import WEBSOCKET_PATH

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bridge.services.onvif.addresses import PublicAddress, bracketed
+from bridge.net.addresses import Place, PublicAddress, bracketed
 from bridge.system.access import Principal
 
 
@@ -63,10 +63,6 @@ class Face:
         if not self.camera:
             return public
         return replace(public, onvif_port=0, host="" if self.address else public.host)
-
-
-Place = tuple[str, int]
-"""Address of ours as it stands in a URL ("": any), and port."""
 
 
 class Faces:

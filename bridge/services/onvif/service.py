@@ -14,7 +14,7 @@ The order is that of ONVIF Core, and each step ends in a fault of its own:
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -23,7 +23,8 @@ from twisted.internet.defer import CancelledError
 
 from bridge.base.errors import ConfigurationError, LocalProtocolError
 from bridge.base.time import Clock
-from bridge.services.onvif.addresses import PublicAddress, bracketed
+from bridge.net.addresses import PublicAddress, bracketed
+from bridge.net.http import Reply
 from bridge.services.onvif.call import Answer, Call, Handler, is_static
 from bridge.services.onvif.faces import Faces
 from bridge.services.onvif.login import Login, UnauthorizedError
@@ -79,16 +80,6 @@ class Post:
     def peer_text(self) -> str:
         """`192.0.2.1:4711`, `[2001:db8::1]:4711`."""
         return f"{bracketed(self.peer[0])}:{self.peer[1]}" if self.peer[0] else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What to send: one HTTP response."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = SOAP_TYPE
-    headers: tuple[tuple[str, str], ...] = field(default=())
 
 
 class OnvifService:
@@ -176,7 +167,7 @@ class OnvifService:
             if not post.body.strip():
                 return self._answer_probe(post)
             envelope = parse_envelope(post.body)
-            return Reply(200, await self._answer_envelope(post, envelope))
+            return Reply(200, await self._answer_envelope(post, envelope), SOAP_TYPE)
         except UnauthorizedError as error:
             return unauthorized(error)
         except SoapFault as error:

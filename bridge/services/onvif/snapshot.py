@@ -9,8 +9,8 @@ import structlog
 
 from bridge.base.errors import BridgeError
 from bridge.base.tokens import is_camera_id
+from bridge.net.http import Reply
 from bridge.services.onvif.call import Call
-from bridge.services.onvif.service import Reply
 from bridge.system.access import Action, Gatekeeper, Principal
 from bridge.system.catalogue import Catalogue
 

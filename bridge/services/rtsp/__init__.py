@@ -8,7 +8,6 @@ viewer      what a session of live video holds from PLAY to its end
 recorded    `/recordings/<recording token or camera>`
 replay_viewer, replay_reading
             what a session of a recording holds: its PLAYs, and what is read for them
-writer      the one ordered writer of a connection: replies, RTCP, media
 udp         RTP and RTCP by UDP
 multicast   the same to groups: from which of our addresses, and what stands on the packets
 """

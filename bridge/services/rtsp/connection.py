@@ -28,9 +28,9 @@ from bridge.dialogue.rtsp_server_events import (
     TrackEnded,
     TracksWanted,
 )
-from bridge.services.rtsp.carrier import Carrier
+from bridge.net.carrier import Carrier
+from bridge.net.writer import ConnectionWriter
 from bridge.services.rtsp.served import PlayRefusedError
-from bridge.services.rtsp.writer import ConnectionWriter
 from bridge.wire.rtsp.message import Reader, Request, Response
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.time import NS_PER_S
 from bridge.dialogue.rtsp_tunnels import Tunnel, TunnelLimits, Tunnels
-from bridge.services.rtsp.carrier import Carrier, HttpHead
+from bridge.net.carrier import Carrier
+from bridge.net.http import Head
 from bridge.services.rtsp.connection import RtspConnection, host_and_port
 from bridge.wire.rtsp.tunnel import COOKIE_HEADER, MEDIA_TYPE, Base64Stream, PostReader
 
@@ -53,14 +54,14 @@ class TunnelDoor:
         """Tunnels now, those with one half included."""
         return len(self._tunnels)
 
-    def wants(self, head: HttpHead) -> bool:
+    def wants(self, head: Head) -> bool:
         """Whether a request is of a tunnel. Its path says nothing: clients ask for any, the RTSP path mostly."""
         if not head.value(COOKIE_HEADER):
             return False
         named = head.value("accept" if head.method == "GET" else "content-type").lower()
         return head.method in ("GET", "POST") and (MEDIA_TYPE in named or named in ("", "*/*"))
 
-    def take(self, head: HttpHead, transport: Any) -> "_Get | _Post":  # Any: ITCPTransport, or TLS around one
+    def take(self, head: Head, transport: Any) -> "_Get | _Post":  # Any: ITCPTransport, or TLS around one
         """What is told of the connection from now on. Raises RemoteProtocolError with the HTTP status of a refusal."""
         try:
             half = self._take_get(head, transport) if head.method == "GET" else self._take_post(head, transport)
@@ -98,7 +99,7 @@ class TunnelDoor:
         self._server.counts.protocol_errors += 1
         self._give_up(tunnel, str(error))
 
-    def _take_get(self, head: HttpHead, transport: Any) -> "_Get":
+    def _take_get(self, head: Head, transport: Any) -> "_Get":
         connection = self._server.buildProtocol(transport.getPeer())
         if connection is None:
             raise RemoteProtocolError("too many RTSP connections", status=503)
@@ -112,7 +113,7 @@ class TunnelDoor:
             tunnel.post.met(get)
         return get
 
-    def _take_post(self, head: HttpHead, transport: Any) -> "_Post":
+    def _take_post(self, head: Head, transport: Any) -> "_Post":
         cookie = head.value(COOKIE_HEADER)
         post = _Post(self, transport, PostReader(cookie, head.length))
         address, _ = host_and_port(transport.getPeer())

@@ -12,27 +12,21 @@ import structlog
 from twisted.python.failure import Failure
 
 from bridge.base.errors import RemoteProtocolError
-from bridge.services.rtsp.carrier import Carrier, HttpHead
+from bridge.net.http import Head
+from bridge.net.websocket import WebSocketTransport
 from bridge.services.rtsp.connection import RtspConnection, host_and_port
 from bridge.wire.rtsp.tunnel import WEBSOCKET_PROTOCOL
 from bridge.wire.websocket import (
-    NORMAL,
     FrameReader,
     Opcode,
     Role,
     check_opening,
     encode,
-    encode_close,
-    header,
     tokens,
 )
 
 if TYPE_CHECKING:
     from bridge.services.rtsp.server import RtspServer
-
-
-LINGER_S = 5
-"""How long a connection that we close may take to be read to its end."""
 
 
 class WebSocketDoor:
@@ -44,12 +38,12 @@ class WebSocketDoor:
         self.open = 0
         """Connections now."""
 
-    def wants(self, head: HttpHead) -> bool:
+    def wants(self, head: Head) -> bool:
         """Whether a request opens a WebSocket; on any path, as the subprotocol says what it is for."""
         upgrades = [word.lower() for word in tokens(head.value("upgrade"))]
         return head.method == "GET" and "websocket" in upgrades
 
-    def take(self, head: HttpHead, transport: Any) -> "_WebSocket":  # Any: ITCPTransport, or TLS around one
+    def take(self, head: Head, transport: Any) -> "_WebSocket":  # Any: ITCPTransport, or TLS around one
         """What is told of the connection from now on. Raises RemoteProtocolError with the HTTP status of a refusal."""
         accept = check_opening(
             head.value("sec-websocket-key"),
@@ -84,42 +78,6 @@ class WebSocketDoor:
         self._server.counts.protocol_errors += 1
         host, port = host_and_port(peer)
         self._log.info("WebSocket closed", peer=f"{host}:{port}", reason=str(error))
-
-
-def message(data: bytes) -> bytes:
-    """A piece that is written, as one binary message."""
-    return header(Opcode.BINARY, len(data)) + data
-
-
-class WebSocketTransport(Carrier):
-    """What an RTSP connection takes for its transport. Each piece that it writes is a message of its own."""
-
-    frame = staticmethod(message)
-
-    def __init__(self, below: Any, reactor: Any) -> None:  # Any: see Carrier; IReactorTime
-        super().__init__(below)
-        self._reactor = reactor
-        self._linger: Any = None
-        self.code = NORMAL
-        """What our goodbye says."""
-
-    @property
-    def closing(self) -> bool:
-        """Whether goodbye was said."""
-        return self._linger is not None
-
-    def loseConnection(self) -> None:  # noqa: N802 - Twisted's name
-        """Says goodbye and closes: everything else is written by now."""
-        if self._linger is None:
-            self._below.write(encode_close(self.code))
-            # What the client does not read would keep the connection for ever.
-            self._linger = self._reactor.callLater(LINGER_S, self._below.abortConnection)
-        self._below.loseConnection()
-
-    def lost(self) -> None:
-        """It is closed."""
-        if self._linger is not None and self._linger.active():
-            self._linger.cancel()
 
 
 class _WebSocket:

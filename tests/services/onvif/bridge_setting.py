@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from bridge.base.media import Codec, Track
 from bridge.base.time import ManualClock
 from bridge.media.hub import Hub
-from bridge.services.onvif.addresses import PublicAddress
+from bridge.net.addresses import PublicAddress
 from bridge.services.onvif.call import Call
 from bridge.services.onvif.device import Ports
 from bridge.services.onvif.faces import Face, Faces, Identity

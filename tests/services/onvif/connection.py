@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from bridge.dialogue.digest import DigestClient
-from bridge.services.onvif.admission import HttpLimits
+from bridge.net.http import HttpLimits
 from bridge.services.onvif.server import OnvifServer
 from tests.services.onvif.door import Door
 

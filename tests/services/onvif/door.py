@@ -11,7 +11,7 @@ from lxml import etree
 from bridge.base.time import ManualClock, format_utc
 from bridge.dialogue.digest import DigestAuthenticator, DigestClient
 from bridge.dialogue.wsse import TokenChecker
-from bridge.services.onvif.addresses import PublicAddress
+from bridge.net.addresses import PublicAddress
 from bridge.services.onvif.call import Call, handlers_of, static_answer
 from bridge.services.onvif.faces import Face, Faces, Identity
 from bridge.services.onvif.login import Login

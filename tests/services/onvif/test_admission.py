@@ -1,6 +1,7 @@
 import pytest
 
-from bridge.services.onvif.admission import Head, refuse, screen_plain, screen_soap
+from bridge.net.http import Head
+from bridge.services.onvif.admission import screen_plain, screen_soap
 
 
 def head(method: str = "POST", length: int | None = 5, **headers: str) -> Head:
@@ -45,20 +46,3 @@ def test_soap(one: Head, status: int | None) -> None:
 def test_plain(one: Head, status: int | None) -> None:
     found = screen_plain(one)
     assert (found and found.status) == status
-
-
-def test_parts_of_a_head() -> None:
-    one = Head("GET", "/a?b", {"x": ["1", "2"]}, 0)
-    assert (one.path, one.value("x"), one.values("x"), one.value("y"), one.values("y")) == (
-        "/a",
-        "1",
-        ("1", "2"),
-        "",
-        (),
-    )
-
-
-def test_a_refusal_is_plain_text() -> None:
-    reply = refuse(405, "GET only", ("Allow", "GET"))
-    assert (reply.status, reply.body, reply.headers) == (405, b"GET only\n", (("Allow", "GET"),))
-    assert reply.content_type.startswith("text/plain")

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from bridge.services.onvif.addresses import PublicAddress
+from bridge.net.addresses import PublicAddress
 from bridge.services.onvif.faces import Face, Faces
 from bridge.services.onvif.schemas import SERVICES
 from bridge.wire.scopes import device_scopes

@@ -9,7 +9,7 @@ import structlog
 from twisted.internet.task import Clock as TwistedClock
 from twisted.logger import globalLogPublisher
 
-from bridge.services.onvif.admission import HttpLimits
+from bridge.net.http import HttpLimits
 from bridge.services.onvif.call import Call
 from bridge.services.onvif.server import OnvifServer
 from bridge.services.onvif.service import Reply

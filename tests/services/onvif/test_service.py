@@ -5,7 +5,7 @@ import structlog
 from lxml import etree
 
 from bridge.base.errors import ConfigurationError
-from bridge.services.onvif.addresses import PublicAddress
+from bridge.net.addresses import PublicAddress
 from bridge.services.onvif.call import static_answer
 from bridge.services.onvif.service import MAX_KEPT_ANSWERS
 from bridge.wire.soap.faults import ADDRESSING, SOAP_11, SOAP_12

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bridge.services.rtsp.websocket import LINGER_S, WebSocketDoor
+from bridge.net.websocket import LINGER_S
+from bridge.services.rtsp.websocket import WebSocketDoor
 from bridge.wire.rtsp.tunnel import WEBSOCKET_PATH
 from bridge.wire.websocket import FrameReader, Opcode, Role, encode, encode_close
 from tests.services.rtsp.tunnel_setting import Doors, Http, TunnelClient

@@ -5,8 +5,7 @@ import pytest
 import structlog
 from twisted.internet.defer import Deferred
 
-from bridge.services.onvif.admission import HttpLimits
-from bridge.services.onvif.service import Reply
+from bridge.net.http import HttpLimits, Reply
 from tests import feeder
 from tests.services.onvif.connection import PATH, SOAP, Setting, request
 from tests.services.onvif.door import GET_PROFILES, GET_TIME, soap

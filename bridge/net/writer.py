@@ -224,7 +224,7 @@ class ConnectionWriter:
     def _held_bytes(self) -> int:
         return int(getattr(self._transport, "queued_bytes", 0))
 
-    def doWrite(self) -> None:  # noqa: N802 - Twisted's name
+    def doWrite(self) -> None:
         """The socket is writable: sends until it is full or nothing waits."""
         while (head := self._outbox.head()) is not None:
             sent = self._try(head)
@@ -276,15 +276,15 @@ class ConnectionWriter:
         """For the reactor."""
         return -1 if self._socket is None else self._socket.fileno()
 
-    def connectionLost(self, reason: Failure) -> None:  # noqa: N802 - Twisted's name
+    def connectionLost(self, reason: Failure) -> None:
         """The reactor found the file descriptor gone."""
         self._give_up(f"error: {reason.getErrorMessage()}")
 
-    def logPrefix(self) -> str:  # noqa: N802 - Twisted's name
+    def logPrefix(self) -> str:
         """For Twisted's own log."""
         return "rtsp writer"
 
-    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
+    def pauseProducing(self) -> None:
         """Without a socket of ours: the transport's buffer is full."""
         self._paused = True
         self._held, self._held_since = self._held_bytes(), self._clock.monotonic_ns()
@@ -292,11 +292,11 @@ class ConnectionWriter:
             self._timer = self._reactor.callLater(_LOOK_S, self._watch_pause)
         self._tell_blocked()
 
-    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
+    def resumeProducing(self) -> None:
         """Without a socket of ours: the transport's buffer has room."""
         self._paused = False
         self.doWrite()
 
-    def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
+    def stopProducing(self) -> None:
         """Without a socket of ours: the transport is closing."""
         self.close()

@@ -1,27 +1,12 @@
-"""What carries RTSP where it does not have a TCP connection to itself: a transport around another one.
+"""What carries a conversation where it does not have a TCP connection to itself: a transport around another one.
 
-`RtspConnection` and its writer ask of a transport what is here; a carrier changes of it what it must. Connections that
-are carried come from the HTTP door, with the head of the request that began them.
+A connection and its writer ask of a transport what is here; a carrier changes of it what it must. Connections that are
+carried come from an HTTP door, with the head of the request that began them.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 from bridge.media.routes import Frame
-
-
-class HttpHead(Protocol):
-    """The first lines of a request, as the HTTP door read them. length: of the body; None: it comes in chunks."""
-
-    @property
-    def method(self) -> str:
-        """GET, POST …"""
-
-    @property
-    def length(self) -> int | None:
-        """0 as well when the head says nothing of it."""
-
-    def value(self, name: str) -> str:
-        """The first value of a header, "" when there is none."""
 
 
 class Carrier:
@@ -36,15 +21,15 @@ class Carrier:
     def __init__(self, below: Any) -> None:  # Any: ITCPTransport, or TLS around one
         self._below = below
 
-    def getPeer(self) -> Any:  # noqa: N802 - Twisted's names, all of them
+    def getPeer(self) -> Any:
         """The client."""
         return self._below.getPeer()
 
-    def getHost(self) -> Any:  # noqa: N802
+    def getHost(self) -> Any:
         """Our end."""
         return self._below.getHost()
 
-    def getHandle(self) -> Any:  # noqa: N802
+    def getHandle(self) -> Any:
         """A socket, if bytes may be sent to it as they are; anything else, if they must go through `write`."""
         return self._below.getHandle()
 
@@ -58,7 +43,7 @@ class Carrier:
         """What the transport below has not got rid of, where it says so."""
         return int(getattr(self._below, "queued_bytes", 0))
 
-    def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802
+    def setTcpNoDelay(self, enabled: bool) -> None:
         """Asked of sockets only."""
         self._below.setTcpNoDelay(enabled)
 
@@ -66,26 +51,26 @@ class Carrier:
         """Asked where there is no socket."""
         self._below.write(data)
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:  # noqa: N802
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Who is told when there is no more room to write, and when there is again."""
         self._below.registerProducer(producer, streaming)
 
-    def unregisterProducer(self) -> None:  # noqa: N802
+    def unregisterProducer(self) -> None:
         """Nobody any more."""
         self._below.unregisterProducer()
 
-    def pauseProducing(self) -> None:  # noqa: N802
+    def pauseProducing(self) -> None:
         """Requests are not to come for a while."""
         self._below.pauseProducing()
 
-    def resumeProducing(self) -> None:  # noqa: N802
+    def resumeProducing(self) -> None:
         """They may come again."""
         self._below.resumeProducing()
 
-    def loseConnection(self) -> None:  # noqa: N802
+    def loseConnection(self) -> None:
         """Closes when all is written."""
         self._below.loseConnection()
 
-    def abortConnection(self) -> None:  # noqa: N802
+    def abortConnection(self) -> None:
         """Closes at once."""
         self._below.abortConnection()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.services.onvif.addresses import PublicAddress, bracketed
+from bridge.net.addresses import PublicAddress, bracketed
 
 
 def seen(header: str, scheme: str = "http", public: PublicAddress | None = None) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from twisted.internet.task import Clock as TwistedClock
 
 from bridge.base.time import NS_PER_S, ManualClock
 from bridge.media.outbox import MIN_ALLOWANCE_BYTES, Allowance, Flow, Tally
-from bridge.services.rtsp.writer import ConnectionWriter
+from bridge.net.writer import ConnectionWriter
 
 
 class Reactor(TwistedClock):

@@ -12,6 +12,9 @@ _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?", re.ASCI
 _HOST_HEADER = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[^:\[\]/?#@\s]{1,254})(?::(\d{1,5}))?", re.ASCII)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+Place = tuple[str, int]
+"""Address of ours as it stands in a URL ("": any), and port."""
+
 
 @dataclass(frozen=True, slots=True)
 class PublicAddress:

@@ -1,4 +1,4 @@
-"""The HTTP connection of the ONVIF door: twisted.web's parser with limits that hold from the first line on.
+"""The HTTP connection of a door: twisted.web's parser with limits that hold from the first line on.
 
 twisted.web alone would keep a whole body, of any size, for as long as it takes, before anybody is asked. Here a request
 is screened when its headers are complete; a refusal is answered at once and the connection closed. A request for
@@ -17,18 +17,17 @@ from twisted.web import http
 
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.time import NS_PER_S
-from bridge.services.onvif.admission import Head, HttpLimits, refuse
-from bridge.services.onvif.service import Reply
-from bridge.services.onvif.takeover import OtherDoor, Takeover, refusal
+from bridge.net.http import Head, HttpLimits, Reply, refuse
+from bridge.net.takeover import OtherDoor, Takeover, refusal
 
 LINGER_S = 2
 MAX_DISCARDED_BYTES = 4 * 1024 * 1024
 
 
-class OnvifRequest(http.Request):
+class DoorRequest(http.Request):
     """One request. Its channel's door decides about it twice: by its head, then with its body."""
 
-    channel: "OnvifChannel"
+    channel: "DoorChannel"
     head: Head
 
     def gotLength(self, length: int | None) -> None:
@@ -70,19 +69,19 @@ class OnvifRequest(http.Request):
         self.finish()
 
 
-class OnvifChannel(http.HTTPChannel):
+class DoorChannel(http.HTTPChannel):
     """One connection. It has one request in work at a time; more of them wait unread in the socket."""
 
     transport: Any  # ITCPTransport, perhaps with TLS in front; there before anything else is called
     callLater: Any  # noqa: N815 - the reactor's, set by the factory
-    requestFactory = OnvifRequest  # noqa: N815 - Twisted's name
+    requestFactory = DoorRequest  # noqa: N815 - Twisted's name
     # Small enough that headers cost nothing, large enough for any Digest and cookies of a browser.
     totalHeadersSize = 16 * 1024  # noqa: N815
     maxHeaders = 64  # noqa: N815
     abortTimeout = LINGER_S  # noqa: N815
 
     def __init__(self, door: Any, limits: HttpLimits) -> None:
-        """door: what decides and answers: `OnvifServer`."""
+        """door: what decides and answers: `HttpDoor`."""
         super().__init__()
         self.door = door
         self.refused = False
@@ -91,7 +90,7 @@ class OnvifChannel(http.HTTPChannel):
         self._serving = False
         self._discarded_bytes = 0
         self._taken: Takeover | None = None
-        self.on_lost: Callable[[OnvifChannel], None] = lambda channel: None
+        self.on_lost: Callable[[DoorChannel], None] = lambda channel: None
 
     @property
     def request_line(self) -> tuple[str, str]:

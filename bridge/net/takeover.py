@@ -1,7 +1,7 @@
-"""Other doors behind the HTTP port: who takes a connection over once the head of a request on it is read.
+"""Other doors behind an HTTP port: who takes a connection over once the head of a request on it is read.
 
-RTSP through HTTP and over WebSocket share the web service's port (ONVIF Streaming Specification 5.1.1.4 and 7). What
-they do with a connection is not known here; `app` brings the two together.
+RTSP through HTTP and over WebSocket share the web service's port (ONVIF Streaming Specification 5.1.1.4 and 7), live
+video for browsers that of the page. What they do with a connection is not known here; `app` brings the two together.
 """
 
 from typing import Any, Protocol
@@ -9,8 +9,7 @@ from typing import Any, Protocol
 from twisted.python.failure import Failure
 
 from bridge.base.errors import RemoteProtocolError
-from bridge.services.onvif.admission import Head, refuse
-from bridge.services.onvif.service import Reply
+from bridge.net.http import Head, Reply, refuse
 
 
 class Takeover(Protocol):
