@@ -19,6 +19,7 @@ from bridge.app.fleet import CameraSettings, Fleet
 from bridge.app.onvif import OnvifDoor, build_onvif
 from bridge.app.recording import Recording
 from bridge.app.store import Store, problems_of
+from bridge.app.web import Web
 from bridge.base.time import NS_PER_S, Clock
 from bridge.dialogue.digest import DigestAuthenticator
 from bridge.media.hub import Hub
@@ -34,8 +35,6 @@ from bridge.services.rtsp.websocket import WebSocketDoor
 from bridge.services.tls.server import ServerTls
 from bridge.services.transcode.pool import WorkerPool
 from bridge.services.transcode.snapshot import Snapshots
-from bridge.services.web.server import WebServer
-from bridge.services.web.status import Health, Metrics, MetricsAccess
 from bridge.system.access import Gatekeeper
 from bridge.system.catalogue import Catalogue
 from bridge.system.config import CameraConfig, Config, Limits
@@ -141,6 +140,7 @@ class Service:
             await door.close()
         await self._devices.close()
         self._tunnels.close()
+        self._web.close()
         await self._rtsp.close()
         # Before the cameras go: what they sent last is recorded.
         self._recording.begin_stop()
@@ -340,7 +340,7 @@ class Service:
             ways_out=WaysOut(self._reactor, Marks(multicast.ttl, multicast.dscp)) if multicast.enabled else None,
         )
 
-    def _build_web(self) -> WebServer:
+    def _build_web(self) -> Web:
         page = MetricsPage(
             [
                 numbers.of_build,
@@ -354,9 +354,7 @@ class Service:
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )
-        access = MetricsAccess(self._config.security.metrics)
-        pages = {"healthz": Health(), "metrics": Metrics(page.render, access)}
-        return WebServer(pages, connections=self._config.limits.http_connections)
+        return Web(self._reactor, self._clock, self._config, page.render)
 
     async def _still(self, camera_id: str) -> bytes | None:
         """The picture of a camera's main stream; None while there is none."""
@@ -365,8 +363,8 @@ class Service:
         return await self._snapshots.still(stream.hub) if stream else None
 
     def _wanted_doors(self, config: Config) -> dict[str, Door]:
-        in_clear = {"onvif": self._onvif.factory, "rtsp": self._rtsp, "http": self._web.factory}
-        over_tls = {"onvif_tls": self._onvif.factory, "rtsps": self._rtsp, "https": self._web.factory}
+        in_clear = {"onvif": self._onvif.factory, "rtsp": self._rtsp, "http": self._web.door.factory}
+        over_tls = {"onvif_tls": self._onvif.factory, "rtsps": self._rtsp, "https": self._web.door.factory}
         factories = in_clear | {name: self._tls.behind(factory) for name, factory in over_tls.items()}
         return {
             name: Door(name, config.port_of(name), config.bind_of(name), factory)

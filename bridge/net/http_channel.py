@@ -18,7 +18,7 @@ from twisted.web import http
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.time import NS_PER_S
 from bridge.net.http import Head, HttpLimits, Reply, refuse
-from bridge.net.takeover import OtherDoor, Takeover, refusal
+from bridge.net.takeover import OtherDoor, RefusedError, Takeover, refusal
 
 LINGER_S = 2
 MAX_DISCARDED_BYTES = 4 * 1024 * 1024
@@ -136,6 +136,9 @@ class DoorChannel(http.HTTPChannel):
         self.transport.unregisterProducer()
         try:
             self._taken = other.take(head, self.transport)
+        except RefusedError as error:
+            self.refuse(error.reply)
+            return
         except RemoteProtocolError as error:
             self.refuse(refusal(error))
             return

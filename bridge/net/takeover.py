@@ -8,8 +8,16 @@ from typing import Any, Protocol
 
 from twisted.python.failure import Failure
 
-from bridge.base.errors import RemoteProtocolError
+from bridge.base.errors import BridgeError, RemoteProtocolError
 from bridge.net.http import Head, Reply, refuse
+
+
+class RefusedError(BridgeError):
+    """A door does not want a connection after all. reply: what is answered on it."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"refused with {reply.status}")
+        self.reply = reply
 
 
 class Takeover(Protocol):
@@ -31,7 +39,8 @@ class OtherDoor(Protocol):
     def take(self, head: Head, transport: Any) -> Takeover:  # Any: ITCPTransport, or TLS around one
         """Takes the connection; nothing else is written to it or read from it any more.
 
-        Raises RemoteProtocolError with the HTTP status of a refusal: then the connection stays where it was.
+        Raises RefusedError, or RemoteProtocolError with the HTTP status of a refusal: then the connection stays where
+        it was.
         """
 
 

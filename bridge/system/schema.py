@@ -6,7 +6,7 @@ a test holds the two together. Times are nanoseconds since 1970 UTC.
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, Uuid
 
-HEAD = "0003"
+HEAD = "0004"
 """The migration that this schema is the result of."""
 
 metadata = MetaData()
@@ -15,7 +15,7 @@ users = Table(
     "user",
     metadata,
     Column("name", Text, primary_key=True, comment="log-in name; written by `onb users add`"),
-    Column("secret", LargeBinary, nullable=False, comment="password, sealed; `onb users add` and `password`"),
+    Column("secret", LargeBinary, comment="password, sealed; null: only its hash is known; `onb users add`, the API"),
     Column("role", Text, nullable=False, comment="administrator, operator or viewer; `onb users add`"),
     Column("cameras", Text, nullable=False, comment="JSON list of camera id patterns; `onb users add`"),
     Column("grants", Text, nullable=False, comment='JSON list of {"cameras", "actions"}; `onb users add`'),
@@ -23,6 +23,7 @@ users = Table(
     Column("fast_start", Boolean, nullable=False, comment="live starts from the current GOP; `onb users add`"),
     Column("created_utc_ns", BigInteger, nullable=False, comment="when it was added; `onb users add`"),
     Column("changed_utc_ns", BigInteger, nullable=False, comment="when the password was last set"),
+    Column("password_hash", Text, comment="argon2, of a user of the web door alone; null: secret is set; the API"),
     comment="users beside those of the file",
 )
 
@@ -89,4 +90,43 @@ camera_certificates = Table(
     Column("offered", Text, nullable=True, comment="of the one shown last instead; null: no other; the service"),
     Column("since_utc_ns", BigInteger, nullable=False, comment="since when it is trusted; as sha256"),
     comment="certificates that cameras are trusted with",
+)
+
+web_sessions = Table(
+    "web_session",
+    metadata,
+    Column("id", Text, primary_key=True, comment="random, no secret; the service, at the log-in"),
+    Column("user", Text, nullable=False, comment="who logged in; the service"),
+    Column("refresh_sha256", LargeBinary, nullable=False, comment="of the refresh token; the service, at each refresh"),
+    Column("previous_sha256", LargeBinary, comment="of the one before; null: never refreshed; as refresh_sha256"),
+    Column("refreshed_utc_ns", BigInteger, nullable=False, comment="when it was refreshed last; as refresh_sha256"),
+    Column("created_utc_ns", BigInteger, nullable=False, comment="time of the log-in; the service"),
+    Column("expires_utc_ns", BigInteger, nullable=False, comment="when it ends if nobody refreshes; the service"),
+    Column("peer", Text, nullable=False, comment="address and port of the log-in; the service"),
+    comment="who is logged in at the web door; tokens themselves are nowhere",
+)
+
+api_tokens = Table(
+    "api_token",
+    metadata,
+    Column("id", Text, primary_key=True, comment="random, no secret; the service"),
+    Column("user", Text, nullable=False, comment="whose rights it has; the service"),
+    Column("name", Text, nullable=False, comment="what it is for, in his words; the service"),
+    Column("sha256", LargeBinary, nullable=False, unique=True, comment="of the token; the service"),
+    Column("created_utc_ns", BigInteger, nullable=False, comment="when it was made; the service"),
+    Column("expires_utc_ns", BigInteger, comment="when it ends; null: when it is revoked; the service"),
+    Column("used_utc_ns", BigInteger, comment="last use, to the hour; null: never; the service"),
+    comment="tokens that users made for programs",
+)
+
+views = Table(
+    "view",
+    metadata,
+    Column("id", Text, primary_key=True, comment="random; the service"),
+    Column("owner", Text, nullable=False, comment="user who saved it; the service"),
+    Column("name", Text, nullable=False, comment="in his words; the service"),
+    Column("shared", Boolean, nullable=False, comment="whether others see it; the service"),
+    Column("definition", Text, nullable=False, comment='JSON {"layout", "cells"}; the service'),
+    Column("changed_utc_ns", BigInteger, nullable=False, comment="when it was saved last; the service"),
+    comment="arrangements of cameras on the page",
 )

@@ -1,7 +1,8 @@
 """WebSocket (RFC 6455): the opening handshake's values, and frames both ways, for a carrier of a byte stream.
 
 What is carried in data frames is handed on as it comes, whole frame or not: nothing is kept of it, and where a message
-ends says nothing. Text is refused, as no stream of bytes may come in it. When to answer what is `services`'.
+ends says nothing. Text is refused unless it is asked for, as no stream of bytes may come in it. When to answer what is
+`services`'.
 """
 
 import enum
@@ -63,6 +64,7 @@ def check_opening(key: str, version: str, offered: str, subprotocol: str) -> str
     """Sec-WebSocket-Accept for an opening handshake whose client offers that subprotocol.
 
     key, version, offered: the headers Sec-WebSocket-Key, -Version and -Protocol
+    subprotocol: "" where there is none to agree on
     Raises RemoteProtocolError with the HTTP status of the refusal.
     """
     if version.strip() != VERSION:
@@ -79,7 +81,7 @@ def check_opening(key: str, version: str, offered: str, subprotocol: str) -> str
             clause="RFC 6455 4.2.1",
             status=400,
         )
-    if subprotocol not in tokens(offered):
+    if subprotocol and subprotocol not in tokens(offered):
         raise RemoteProtocolError(f"Sec-WebSocket-Protocol {offered[:64]!r}: expected {subprotocol}", status=400)
     return accept_of(key.strip())
 
@@ -135,12 +137,20 @@ class FrameReader:
         "_on_control",
         "_on_data",
         "_phase",
+        "_text",
         "closed",
     )
 
     def __init__(
-        self, role: Role, on_data: Callable[[bytes], object], on_control: Callable[[Opcode, bytes], object]
+        self,
+        role: Role,
+        on_data: Callable[[bytes], object],
+        on_control: Callable[[Opcode, bytes], object],
+        *,
+        text: bool = False,
     ) -> None:
+        """text: text messages are taken like binary ones; what they hold is not looked at."""
+        self._text = text
         self._masks = role is Role.SERVER
         self._on_data = on_data
         self._on_control = on_control
@@ -225,7 +235,7 @@ class FrameReader:
             raise _bad(f"reserved bits of a frame {first & _RSV:#x}: expected 0, as no extension was agreed on")
         if bool(second & _MASKED) != self._masks:
             raise _bad("a frame of a client without a mask" if self._masks else "a frame of a server with a mask")
-        if opcode is Opcode.TEXT:
+        if opcode is Opcode.TEXT and not self._text:
             raise RemoteProtocolError("a text message: expected binary ones", clause="RFC 6455 5.6", status=NOT_TAKEN)
         if opcode >= Opcode.CLOSE:
             if second & _LENGTH > MAX_CONTROL_BYTES or not first & _FIN:

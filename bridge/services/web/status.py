@@ -3,10 +3,12 @@
 import enum
 import ipaddress
 from collections.abc import Callable
-from typing import Any
 
-from twisted.web import resource
-from twisted.web.http import Request
+from bridge.net.http import Reply
+from bridge.services.web.problems import not_found
+from bridge.services.web.routes import Asked, Route, Who
+
+TEXT = "text/plain; charset=utf-8"
 
 
 class MetricsAccess(enum.StrEnum):
@@ -17,46 +19,32 @@ class MetricsAccess(enum.StrEnum):
     EVERYBODY = "everybody"
 
     def allows(self, peer: str) -> bool:
-        """peer: the client's address as text."""
+        """peer: address and port of the client as text."""
         if self is MetricsAccess.LOOPBACK:
-            address = ipaddress.ip_address(peer.partition("%")[0])
-            mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-            return (mapped or address).is_loopback
+            return is_loopback(peer)
         return self is MetricsAccess.EVERYBODY
 
 
-class Health(resource.Resource):
-    """200 while the reactor turns."""
-
-    isLeaf = True  # noqa: N815 - Twisted's name
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # Twisted's is not typed
-
-    def render_GET(self, request: Request) -> bytes:  # noqa: N802 - Twisted's name
-        """The whole answer."""
-        request.setHeader("Content-Type", "text/plain; charset=utf-8")
-        request.setHeader("Cache-Control", "no-store")
-        return b"ok\n"
+def is_loopback(peer: str) -> bool:
+    """Whether an address and port, `127.0.0.1:4711` or `[::1]:4711`, is of this host."""
+    address = ipaddress.ip_address(peer.rpartition(":")[0].strip("[]").partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
-class Metrics(resource.Resource):
-    """The numbers, for those who may read them; for others the page does not exist."""
+def status_routes(render: Callable[[], tuple[bytes, str]], access: MetricsAccess) -> list[Route]:
+    """render: the numbers, and their content type. For those who may not read them the page does not exist."""
 
-    isLeaf = True  # noqa: N815 - Twisted's name
+    def health(asked: Asked) -> Reply:
+        return Reply(200, b"ok\n", TEXT, (("Cache-Control", "no-store"),))
 
-    def __init__(self, render: Callable[[], tuple[bytes, str]], access: MetricsAccess) -> None:
-        """render: the page and its content type."""
-        super().__init__()  # type: ignore[no-untyped-call] # Twisted's is not typed
-        self._render, self._access = render, access
+    def metrics(asked: Asked) -> Reply:
+        if not access.allows(asked.peer):
+            raise not_found()
+        page, content_type = render()
+        return Reply(200, page, content_type, (("Cache-Control", "no-store"),))
 
-    def render_GET(self, request: Request) -> bytes:  # noqa: N802 - Twisted's name
-        """Prometheus's text format, or 404."""
-        client: Any = request.getClientAddress()
-        if not self._access.allows(client.host):
-            request.setResponseCode(404)
-            return b"not found\n"
-        page, content_type = self._render()
-        request.setHeader("Content-Type", content_type)
-        request.setHeader("Cache-Control", "no-store")
-        return page
+    return [
+        Route("GET", "/healthz", health, Who.ANYBODY, "200 while the service runs", content=TEXT),
+        Route("GET", "/metrics", metrics, Who.ANYBODY, "Numbers in Prometheus's text format", content=TEXT),
+    ]

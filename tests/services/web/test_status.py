@@ -1,31 +1,31 @@
-"""Health and metrics."""
-
 import pytest
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.web.test.requesthelper import DummyRequest
 
-from bridge.services.web.status import Health, Metrics, MetricsAccess
+from bridge.services.web.problems import ProblemError
+from bridge.services.web.status import MetricsAccess, status_routes
+from tests.services.web.web_setting import asked, handler
 
 
 @pytest.mark.parametrize(
     ("access", "peer", "allowed"),
     [
-        (MetricsAccess.LOOPBACK, "127.0.0.1", True),
-        (MetricsAccess.LOOPBACK, "::1", True),
-        (MetricsAccess.LOOPBACK, "::ffff:127.0.0.1", True),
-        (MetricsAccess.LOOPBACK, "192.0.2.1", False),
-        (MetricsAccess.LOOPBACK, "fe80::1%eth0", False),
-        (MetricsAccess.NOBODY, "127.0.0.1", False),
-        (MetricsAccess.EVERYBODY, "192.0.2.1", True),
+        (MetricsAccess.LOOPBACK, "127.0.0.1:1", True),
+        (MetricsAccess.LOOPBACK, "[::1]:1", True),
+        (MetricsAccess.LOOPBACK, "[::ffff:127.0.0.1]:1", True),
+        (MetricsAccess.LOOPBACK, "192.0.2.1:1", False),
+        (MetricsAccess.LOOPBACK, "[fe80::1%eth0]:1", False),
+        (MetricsAccess.NOBODY, "127.0.0.1:1", False),
+        (MetricsAccess.EVERYBODY, "192.0.2.1:1", True),
     ],
 )
 def test_who_may_read_the_metrics(access: MetricsAccess, peer: str, allowed: bool) -> None:
-    request = DummyRequest([b""])
-    request.client = (IPv6Address if ":" in peer else IPv4Address)("TCP", peer, 1)
-    page = Metrics(lambda: (b"page", "text/plain"), access).render_GET(request)
-    assert (page == b"page") is allowed
-    assert (request.responseCode == 404) is not allowed
+    metrics = handler(status_routes(lambda: (b"page", "text/x"), access), "/metrics")
+    if allowed:
+        assert (metrics(asked(peer=peer)).body, metrics(asked(peer=peer)).content_type) == (b"page", "text/x")
+    else:
+        with pytest.raises(ProblemError, match="no such thing"):
+            metrics(asked(peer=peer))
 
 
 def test_health_says_nothing_but_ok() -> None:
-    assert Health().render_GET(DummyRequest([b""])) == b"ok\n"
+    health = handler(status_routes(lambda: (b"", ""), MetricsAccess.NOBODY), "/healthz")
+    assert health(asked()).body == b"ok\n"
