@@ -20,6 +20,7 @@ from bridge.app.onvif import OnvifDoor, build_onvif
 from bridge.app.recording import Recording
 from bridge.app.store import Store, problems_of
 from bridge.app.web import Web
+from bridge.base.events import Topic
 from bridge.base.time import NS_PER_S, Clock
 from bridge.dialogue.digest import DigestAuthenticator
 from bridge.media.hub import Hub
@@ -98,7 +99,9 @@ class Service:
         )
         self._devices = VirtualDevices(reactor, self._onvif)
         self._tls = ServerTls(reactor, handshake_s=limits.request_timeout_ns / NS_PER_S)
-        self._certificates = DoorCertificates(reactor, clock, config.data, store.vault, self._tls, self._in_thread)
+        self._certificates = DoorCertificates(
+            reactor, clock, config.data, store.vault, self._tls, self._in_thread, self._post
+        )
         self._tunnels = TunnelDoor(self._rtsp)
         self._websockets = WebSocketDoor(self._rtsp)
         self._onvif.server.add_door(self._tunnels)
@@ -282,6 +285,11 @@ class Service:
 
     def _in_thread(self, work: Callable[[], Any]) -> "Deferred[Any]":
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
+    def _post(self, topic: Topic, data: Mapping[str, int | str]) -> None:
+        """An event of the device itself."""
+        if self._store.events is not None:
+            self._store.events.post(topic, "", data, self._clock.utc_ns())
 
     # --- Parts -------------------------------------------------------------------------------------------------------
 
