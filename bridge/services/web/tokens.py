@@ -28,13 +28,13 @@ class NewToken(BaseModel):
 
 
 class Token(BaseModel):
-    """A token without its secret. used_at: to the hour; null: never."""
+    """A token without its secret. expires: null: when it is revoked; used: to the hour; null: never."""
 
     id: str
     name: str
-    created_at: str
-    expires_at: str | None
-    used_at: str | None
+    created: str
+    expires: str | None
+    used: str | None
 
 
 class MadeToken(Token):
@@ -103,7 +103,7 @@ def _told(token: ApiToken) -> Token:
     return Token(
         id=token.id,
         name=token.name,
-        created_at=format_utc(token.created_utc_ns),
-        expires_at=None if expires is None else format_utc(expires),
-        used_at=None if used is None else format_utc(used),
+        created=format_utc(token.created_utc_ns),
+        expires=None if expires is None else format_utc(expires),
+        used=None if used is None else format_utc(used),
     )

@@ -7,7 +7,7 @@ from tests.services.web.login_setting import Members
 def test_made_shown_once_used_and_revoked(door: Members) -> None:
     vera = door.bearer("vera")
     status, made = door.ask_json("POST", "/api/v1/tokens", vera, value={"name": "wall", "days": 30})
-    assert (status, made["name"], made["expires_at"], made["used_at"]) == (
+    assert (status, made["name"], made["expires"], made["used"]) == (
         201,
         "wall",
         "2027-02-14T08:00:00.000Z",
@@ -17,7 +17,7 @@ def test_made_shown_once_used_and_revoked(door: Members) -> None:
     assert door.ask_json("GET", "/api/v1/session", by_token)[1]["user"] == "vera"
     status, listed = door.ask_json("GET", "/api/v1/tokens", by_token)
     assert (status, [one["id"] for one in listed]) == (200, [made["id"]])
-    assert (listed[0]["used_at"], "token" in listed[0]) == ("2027-01-15T08:00:00.000Z", False)
+    assert (listed[0]["used"], "token" in listed[0]) == ("2027-01-15T08:00:00.000Z", False)
     assert door.ask("DELETE", f"/api/v1/tokens/{made['id']}", by_token)[0] == 204
     assert door.ask("GET", "/api/v1/session", by_token)[0] == 401
     assert [row[1:] for row in door.audit[1:]] == [
