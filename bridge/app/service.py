@@ -18,6 +18,7 @@ from bridge.app.doors import Door, DoorError, OpenDoor, open_door
 from bridge.app.fleet import CameraSettings, Fleet
 from bridge.app.onvif import OnvifDoor, build_onvif
 from bridge.app.recording import Recording
+from bridge.app.resources import Parts, Resources
 from bridge.app.store import Store, problems_of
 from bridge.app.web import Web
 from bridge.base.time import NS_PER_S, Clock
@@ -65,6 +66,7 @@ class Service:
         self._config, self._config_path, self._store = config, config_path, store
         self._log = structlog.get_logger()
         self._catalogue = Catalogue()
+        self._cameras: tuple[CameraConfig, ...] = ()
         self._gatekeeper = Gatekeeper()
         multicast = config.multicast
         # Before the doors, as it must know of a change of the catalogue before they ask for groups.
@@ -256,6 +258,7 @@ class Service:
         return {}
 
     def _apply_cameras(self, cameras: AllCameras) -> None:
+        self._cameras = cameras.cameras
         self._fleet.apply(map(camera_settings, cameras.cameras))
         self._recording.apply(self._config, cameras.cameras)
 
@@ -354,7 +357,21 @@ class Service:
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )
-        return Web(self._reactor, self._clock, self._config, page.render)
+        self._resources = Resources(
+            Parts(
+                self._reactor,
+                self._clock,
+                self._store,
+                self._catalogue,
+                self._gatekeeper,
+                self._recording,
+                self._snapshots,
+                self._in_thread,
+                lambda: self._config,
+                lambda: self._cameras,
+            )
+        )
+        return Web(self._reactor, self._clock, self._config, page.render, self._resources)
 
     async def _still(self, camera_id: str) -> bytes | None:
         """The picture of a camera's main stream; None while there is none."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from bridge.app.resources import Resources
 from bridge.base.time import NS_PER_S, Clock
 from bridge.net.http import Head, HttpLimits, Reply
 from bridge.services.web.door import WebDoor
@@ -15,11 +16,19 @@ from bridge.system.config import Config
 class Web:
     """The web door and what hangs on it. `door.factory` makes a protocol for each connection."""
 
-    def __init__(self, reactor: Any, clock: Clock, config: Config, metrics: Callable[[], tuple[bytes, str]]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        clock: Clock,
+        config: Config,
+        metrics: Callable[[], tuple[bytes, str]],
+        resources: Resources,
+    ) -> None:
         """metrics: the page and its content type."""
         limits = config.limits
         routes = Routes([Route("GET", "/", _front, Who.ANYBODY, "What this is", content=TEXT)])
         routes.add(status_routes(metrics, MetricsAccess(config.security.metrics)))
+        routes.add(resources.rows)
         self.door = WebDoor(
             reactor,
             clock,

@@ -61,6 +61,11 @@ NAMES = {
     "body": "The body cannot be read",
     "too-large": "The body is too large",
     "input": "The request holds a value that cannot be taken",
+    "no-picture": "There is no picture now",
+    "no-footage": "Nothing was recorded there",
+    "no-recording": "Recordings cannot be read now",
+    "conflict": "It cannot be done as things are",
+    "busy": "Too much of this is going on already",
     "failed": "This failed on our side",
 }
 """Title of each kind of problem. Kinds are added beside what raises them and listed here."""
