@@ -124,6 +124,7 @@ class Service:
         self._apply_cameras(cameras)
         self._devices.open(self._config, cameras.cameras)
         self._onvif.start()
+        self._resources.start()
         # What is there now stays for good, the compiled schemas above all: half a million objects that every full
         # collection would look at again, holding the reactor for a tenth of a second.
         gc.collect()
@@ -136,6 +137,7 @@ class Service:
         """Takes leave: of the network first, then of viewers and cameras; what is queued is written."""
         self._watchdog.stop()
         self._certificates.stop()
+        self._resources.stop()
         await self._control.close()
         await self._onvif.stop()
         for door in self._doors.values():
@@ -148,6 +150,7 @@ class Service:
         self._recording.begin_stop()
         await self._fleet.stop()
         self._pool.close()
+        await self._in_thread(self._resources.join)
         if not await self._in_thread(self._recording.join):
             self._log.warning("a storage does not answer; what is not written is recovered at the next start")
 
@@ -264,6 +267,7 @@ class Service:
 
     def _rights_changed(self) -> None:
         self._rtsp.recheck()
+        self._resources.rights_changed()
         self._onvif.rights_changed()
 
     def _control_answers(self) -> Mapping[str, Callable[[], dict[str, object] | Deferred[dict[str, object]]]]:

@@ -42,7 +42,7 @@ class Web:
                 connections_per_address=limits.http_connections_per_address,
             ),
         )
-        self.sockets = SocketDoor(self.door, reactor, Routes())
+        self.sockets = SocketDoor(self.door, reactor, Routes(resources.sockets))
         self.door.add_door(self.sockets)
 
     def close(self) -> None:

@@ -65,6 +65,7 @@ NAMES = {
     "no-footage": "Nothing was recorded there",
     "no-recording": "Recordings cannot be read now",
     "conflict": "It cannot be done as things are",
+    "range": "There is no such part of it",
     "busy": "Too much of this is going on already",
     "failed": "This failed on our side",
 }
