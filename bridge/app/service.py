@@ -373,6 +373,12 @@ class Service:
                 self._in_thread,
                 lambda: self._config,
                 lambda: self._cameras,
+                self._watchdog,
+                self._certificates,
+                lambda: self._doors,
+                lambda: (self._rtsp.statistics.viewers, self._rtsp.statistics.replays),
+                self._cameras_changed,
+                self._certificates_changed,
             )
         )
         return Web(self._reactor, self._clock, self._config, page.render, self._resources)

@@ -95,7 +95,7 @@ class CameraPages:
         """
         self._catalogue, self._gatekeeper = catalogue, gatekeeper
         self._recordings, self._trusted = recordings, trusted
-        self._configured, self._of_file = configured, of_file
+        self.configured, self._of_file = configured, of_file
 
     def all(self, asked: Asked) -> list[CameraShown]:
         """GET."""
@@ -121,7 +121,7 @@ class CameraPages:
         administers = principal.role is Role.ADMINISTRATOR
         recordings, of_file = self._recordings(), self._of_file()
         trusted = self._trusted() if administers else {}
-        configured = self._configured() if administers else {}
+        configured = self.configured() if administers else {}
         return [
             self._shown(principal, camera, recordings, of_file, trusted, configured.get(camera.id))
             for camera in cameras
