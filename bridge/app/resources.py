@@ -126,7 +126,7 @@ class Resources:
             store.audit,
             parts.clock,
         )
-        state = SystemState(
+        self._state = state = SystemState(
             parts.clock,
             parts.config,
             parts.catalogue,
@@ -157,6 +157,7 @@ class Resources:
         ]
         self.sockets: list[Route] = notice_sockets(self.notices)
         self._seen: object = None
+        self._banner: list[str] | None = None
         self._loops = [(LoopingCall(self._look), LOOK_S), (LoopingCall(self._history.sample), SAMPLE_S)]
         for loop, _ in self._loops:
             loop.clock = parts.reactor
@@ -180,7 +181,8 @@ class Resources:
     def rights_changed(self) -> None:
         """Users or their rights are others now."""
         self.notices.recheck(self._parts.store.users.principal)
-        self.notices.changed(Kind.USERS)
+        for kind in (Kind.USERS, Kind.CAMERAS, Kind.VIEWS):  # what somebody sees hangs on his rights
+            self.notices.changed(kind)
 
     async def _apply_cameras(self) -> None:
         await self._parts.cameras_changed()
@@ -212,7 +214,7 @@ class Resources:
     def _look(self) -> None:
         """Tells when a camera or its recording is another now; streams change their state in many places."""
         if not self.notices.open:
-            self._seen = None
+            self._seen = self._banner = None
             return
         states = self._parts.recording.states()
         seen = [
@@ -226,3 +228,7 @@ class Resources:
         if self._seen not in (None, (seen, states)):
             self.notices.changed(Kind.CAMERAS)
         self._seen = (seen, states)
+        banner = [one.text for one in self._state.notices()]
+        if self._banner not in (None, banner):
+            self.notices.changed(Kind.SYSTEM)
+        self._banner = banner

@@ -59,7 +59,7 @@ class SystemState:
         return SystemShown(
             version=__version__,
             now=format_utc(self._clock.utc_ns()),
-            notices=self._notices(storages),
+            notices=self.notices(),
             uptime_s=(self._clock.monotonic_ns() - self._started_ns) // NS_PER_S,
             storages=[self._storage(one) for one in storages],
             lag_ms=round(self._watchdog.lag_ns / 1e6, 2),
@@ -125,12 +125,13 @@ class SystemState:
             ],
         )
 
-    def _notices(self, storages: tuple[StorageNumbers, ...]) -> list[NoticeShown]:
-        found = []
-        if self._recording.recorder is None:
+    def notices(self) -> list[NoticeShown]:
+        """What should be told to whoever looks."""
+        found, recorder = [], self._recording.recorder
+        if recorder is None:
             text = "Nothing is recorded: the index of the recordings cannot be used"
             found.append(NoticeShown(level="error", text=text, detail="the log of the service says what is to be done"))
-        for one in storages:
+        for one in recorder.storages if recorder else ():
             state = one.status.state
             if state not in _QUIET:
                 level = "warning" if state is StorageState.SLOW else "error"

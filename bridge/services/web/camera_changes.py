@@ -77,7 +77,7 @@ class CameraWanted(CameraFacts):
 
 
 class ProbeWanted(BaseModel):
-    """An address to try."""
+    """An address to try. camera: one that is there: an address of it, as it is shown, is tried with its log-in."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -86,6 +86,7 @@ class ProbeWanted(BaseModel):
     driver: str | None = _TEXT
     user: str | None = Field(default=None, max_length=256)
     password: str | None = Field(default=None, max_length=256)
+    camera: str | None = Field(default=None, max_length=64)
 
 
 class TrackShown(BaseModel):
@@ -203,7 +204,9 @@ class CameraChanges:
     async def test(self, asked: Asked) -> ProbeShown:
         """POST /cameras/test."""
         body, user = asked.body, asked.principal.name
-        stream = {"url": _with_login(body.url, body)} | ({"transport": body.transport} if body.transport else {})
+        known = self._pages.configured().get(body.camera) if body.camera else None
+        address = _address(body.url, body, [one.url for one in known.streams] if known else ())
+        stream = {"url": address} | ({"transport": body.transport} if body.transport else {})
         table: dict[str, object] = {"id": "test", "stream": [stream]}
         if body.driver:
             table["driver"] = body.driver
@@ -326,7 +329,7 @@ def _streams(wanted: Sequence[StreamWanted], body: CameraFacts, old: Sequence[Rt
     ]
 
 
-def _address(url: str, body: CameraFacts, old: Sequence[RtspUrl]) -> str:
+def _address(url: str, body: CameraFacts | ProbeWanted, old: Sequence[RtspUrl]) -> str:
     url = url.strip()
     same = next((one for one in old if str(one) == url), None)
     if same is not None:
@@ -343,7 +346,7 @@ def _address(url: str, body: CameraFacts, old: Sequence[RtspUrl]) -> str:
     return f"{scheme}{separator}{login}{rest}"
 
 
-def _logged_in(url: RtspUrl, body: CameraFacts) -> RtspUrl:
+def _logged_in(url: RtspUrl, body: CameraFacts | ProbeWanted) -> RtspUrl:
     return url if body.user is None else replace(url, user=body.user or None, password=body.password or None)
 
 

@@ -36,7 +36,7 @@ class Kind(enum.StrEnum):
     SYSTEM = "system"
 
 
-_ADMINISTRATORS = frozenset({Kind.USERS, Kind.SYSTEM})
+_ADMINISTRATORS = frozenset({Kind.USERS})
 """Of no interest to others, and none of theirs."""
 
 

@@ -1,8 +1,9 @@
 """`GET /api/v1/recordings`: when there is footage and when there is none, for time lines."""
 
 from itertools import pairwise
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from bridge.base.time import format_utc
 from bridge.recorder.library import Held, Library
@@ -30,11 +31,20 @@ class RecordingsQuery(BaseModel):
     until_ns: Instant = Field(default=_LATEST_NS, alias="until")
 
 
-class StretchShown(BaseModel):
-    """`until` is not in it."""
-
-    since: str = Field(alias="from")
-    until: str
+Stretches = Annotated[
+    list[dict[str, str]],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {key: {"type": "string", "format": "date-time"} for key in ("from", "until")},
+                "required": ["from", "until"],
+            },
+        }
+    ),
+]
+"""`until` is not in it. Plain dictionaries: there may be thousands, and a model of each costs ten times as much."""
 
 
 class RecordingShown(BaseModel):
@@ -51,8 +61,8 @@ class RecordingShown(BaseModel):
     until: str
     growing: bool
     ended: bool
-    spans: list[StretchShown]
-    gaps: list[StretchShown]
+    spans: Stretches
+    gaps: Stretches
 
 
 def recording_routes(library: Library | None, gatekeeper: Gatekeeper, in_thread: InThread) -> list[Route]:
@@ -84,7 +94,8 @@ def _shown(
     library: Library, gatekeeper: Gatekeeper, principal: Principal, query: RecordingsQuery
 ) -> list[RecordingShown]:
     """Blocks for the database."""
-    shown, spans = [], 0
+    shown: list[RecordingShown] = []
+    spans = 0
     for held in library.recordings(tracks=False):
         row = held.row
         if held.from_ns is None or held.until_ns is None or query.camera not in (None, row.camera):
@@ -92,22 +103,23 @@ def _shown(
         if not gatekeeper.may(principal, Action.PLAYBACK, row.camera):
             continue
         covered = clipped(library.coverage(held, query.from_ns, query.until_ns), query.from_ns, query.until_ns)
+        texts = _Texts()
         spans += len(covered)
         if spans > MAX_SPANS:
             raise ProblemError(
                 422, "too-large", f"more than {MAX_SPANS} stretches of footage: ask for one camera, or a shorter range"
             )
         shown.append(
-            RecordingShown(
+            RecordingShown.model_construct(
                 recording=held.token,
                 camera=row.camera,
                 stream=row.stream,
-                **{"from": format_utc(held.from_ns)},
+                since=format_utc(held.from_ns),
                 until=format_utc(held.until_ns),
                 growing=held.growing,
                 ended=row.ended_utc_ns is not None,
-                spans=_stretches(covered),
-                gaps=_stretches(gaps_between(held, covered, query.from_ns, query.until_ns)),
+                spans=_stretches(covered, texts),
+                gaps=_stretches(gaps_between(held, covered, query.from_ns, query.until_ns), texts),
             )
         )
     return shown
@@ -130,8 +142,13 @@ def gaps_between(held: Held, covered: list[Stretch], from_ns: int, until_ns: int
     return [one for one in between if is_gap(one.until_utc_ns - one.from_utc_ns, 0)]
 
 
-def _stretches(found: list[Stretch]) -> list[StretchShown]:
-    return [
-        StretchShown.model_validate({"from": format_utc(one.from_utc_ns), "until": format_utc(one.until_utc_ns)})
-        for one in found
-    ]
+def _stretches(found: list[Stretch], texts: "_Texts") -> list[dict[str, str]]:
+    return [{"from": texts[one.from_utc_ns], "until": texts[one.until_utc_ns]} for one in found]
+
+
+class _Texts(dict[int, str]):
+    """Times as texts: where a span ends a gap begins."""
+
+    def __missing__(self, utc_ns: int) -> str:
+        text = self[utc_ns] = format_utc(utc_ns)
+        return text

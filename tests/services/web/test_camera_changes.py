@@ -209,6 +209,19 @@ def test_an_address_is_tried(scene: Scene) -> None:
     assert scene.audited.rows == [("anna", "camera.test", "rtsp://192.0.2.7/x", "ok")]
 
 
+def test_an_address_of_a_camera_that_is_there_is_tried_with_its_log_in(scene: Scene) -> None:
+    scene.post()
+    for url, tried in (
+        ("rtsp://192.0.2.7/main", URL),
+        ("rtsp://192.0.2.7/other", "rtsp://root:secret@192.0.2.7/other"),
+        ("rtsp://192.0.2.8/main", "rtsp://192.0.2.8/main"),
+    ):
+        scene.test(url=url, camera="yard")
+        assert scene.tried[-1][0].with_credentials == tried
+    scene.test(url="rtsp://192.0.2.7/main", camera="nobody")
+    assert scene.tried[-1][0].user is None
+
+
 def test_why_it_fails(scene: Scene) -> None:
     scene.finding = Tried(False, "401: the camera does not take the log-in", (), None)
     shown = scene.test(url=URL)

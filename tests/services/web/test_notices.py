@@ -73,7 +73,7 @@ def test_changes_of_a_kind_are_one_message(scene: Scene) -> None:
         (Kind.VIEWS, "vera", ["anna", "vera"]),
         (Kind.EXPORTS, "otto", ["anna", "otto"]),
         (Kind.USERS, None, ["anna"]),
-        (Kind.SYSTEM, None, ["anna"]),
+        (Kind.SYSTEM, None, ["anna", "otto", "vera"]),
     ],
 )
 def test_who_is_told(scene: Scene, kind: Kind, only: str | None, told: list[str]) -> None:
