@@ -5,4 +5,10 @@ door.py      the HTTP port: screens, reads input, encodes answers by that table
 problems.py  errors as problem documents
 sockets.py   WebSockets, from the same kind of table
 status.py    /healthz and /metrics
+
+Resources, each with its models: cameras.py, camera_changes.py, stills.py (snapshots), recordings.py, exports.py,
+views.py, system.py, certificates.py, notices.py (a WebSocket that tells what to fetch again).
+
+times.py     times as they are taken
+files.py     a file as a response, whole or in parts
 """
