@@ -2,6 +2,7 @@
 
 boxes          a box, and walking over boxes
 entries        what a track holds: `avc1`, `hvc1`, `jpeg`, `mp4a`, `Opus`, `ulaw` … <-> `Track`
+codecs         what a browser is asked about a track: `avc1.640028`
 init           the head of a fragmented file: `ftyp` and `moov`
 fragment       `prft`, `moof` and the head of `mdat`
 random_access  `mfra`: where decoding may start, at the end of a file
