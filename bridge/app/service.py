@@ -19,6 +19,7 @@ from bridge.app.fleet import CameraSettings, Fleet
 from bridge.app.onvif import OnvifDoor, build_onvif
 from bridge.app.recording import Recording
 from bridge.app.store import Store, problems_of
+from bridge.app.video import WebVideo
 from bridge.app.web import Web
 from bridge.base.time import NS_PER_S, Clock
 from bridge.dialogue.digest import DigestAuthenticator
@@ -103,6 +104,15 @@ class Service:
         self._websockets = WebSocketDoor(self._rtsp)
         self._onvif.server.add_door(self._tunnels)
         self._onvif.server.add_door(self._websockets)
+        self._video = WebVideo(
+            reactor,
+            self._catalogue,
+            self._gatekeeper,
+            self._library,
+            self._in_thread,
+            self._snapshots.still,
+            limits,
+        )
         self._web = self._build_web()
         self._control = ControlServer(reactor, config.data, self._control_answers())
         self._doors: dict[str, OpenDoor] = {}
@@ -262,6 +272,7 @@ class Service:
     def _rights_changed(self) -> None:
         self._rtsp.recheck()
         self._onvif.rights_changed()
+        self._video.recheck(lambda caller: self._store.users.principal(caller.principal.name))
 
     def _control_answers(self) -> Mapping[str, Callable[[], dict[str, object] | Deferred[dict[str, object]]]]:
         return {
@@ -348,13 +359,14 @@ class Service:
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
                 numbers.of_tunnels(self._tunnels, self._websockets),
+                numbers.of_video(self._video),
                 numbers.of_recording(self._recording),
                 numbers.of_searches(self._onvif.search),
                 numbers.of_tls(self._certificates, self._tls.counts),
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )
-        return Web(self._reactor, self._clock, self._config, page.render)
+        return Web(self._reactor, self._clock, self._config, page.render, self._video)
 
     async def _still(self, camera_id: str) -> bytes | None:
         """The picture of a camera's main stream; None while there is none."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from bridge.app.video import WebVideo
 from bridge.base.time import NS_PER_S, Clock
 from bridge.net.http import Head, HttpLimits, Reply
 from bridge.services.web.door import WebDoor
@@ -15,11 +16,15 @@ from bridge.system.config import Config
 class Web:
     """The web door and what hangs on it. `door.factory` makes a protocol for each connection."""
 
-    def __init__(self, reactor: Any, clock: Clock, config: Config, metrics: Callable[[], tuple[bytes, str]]) -> None:
+    def __init__(
+        self, reactor: Any, clock: Clock, config: Config, metrics: Callable[[], tuple[bytes, str]], video: WebVideo
+    ) -> None:
         """metrics: the page and its content type."""
         limits = config.limits
+        self.video = video
         routes = Routes([Route("GET", "/", _front, Who.ANYBODY, "What this is", content=TEXT)])
         routes.add(status_routes(metrics, MetricsAccess(config.security.metrics)))
+        routes.add(video.routes())
         self.door = WebDoor(
             reactor,
             clock,
@@ -33,11 +38,12 @@ class Web:
                 connections_per_address=limits.http_connections_per_address,
             ),
         )
-        self.sockets = SocketDoor(self.door, reactor, Routes())
+        self.sockets = SocketDoor(self.door, reactor, Routes(video.sockets()))
         self.door.add_door(self.sockets)
 
     def close(self) -> None:
         """The service stops: open connections are told, or cut."""
+        self.video.close()
         self.sockets.close()
         self.door.hang_up()
 

@@ -61,6 +61,9 @@ NAMES = {
     "body": "The body cannot be read",
     "too-large": "The body is too large",
     "input": "The request holds a value that cannot be taken",
+    "busy": "Too many at once",
+    "no-footage": "Nothing was recorded then",
+    "unplayable": "No browser plays this codec in this form",
     "failed": "This failed on our side",
 }
 """Title of each kind of problem. Kinds are added beside what raises them and listed here."""

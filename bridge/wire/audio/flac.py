@@ -57,7 +57,7 @@ def frame(track: Track, data: bytes, sample: int) -> bytes:
         mine = data[channel::channels]
         samples = bytearray(2 * count)
         samples[0::2], samples[1::2] = mine.translate(high), mine.translate(low)
-        body += (_VERBATIM, samples)
+        body += (_VERBATIM, bytes(samples))
     whole = b"".join(body)
     return whole + _LENGTH.pack(_crc_16(whole))
 

@@ -1,0 +1,57 @@
+"""Builds what the web door has of video: live, footage, HLS, MJPEG."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bridge.media.hub import Hub
+from bridge.recorder.library import Library
+from bridge.services.web.footage import FootageDoor, InThread
+from bridge.services.web.live import LiveSources, LiveViews
+from bridge.services.web.routes import Caller, Route
+from bridge.system.access import Gatekeeper, Principal
+from bridge.system.catalogue import Catalogue
+from bridge.system.config import Limits
+
+Still = Callable[[Hub], Awaitable[bytes | None]]
+"""The latest picture of a stream as JPEG; None while there is none."""
+
+
+class WebVideo:
+    """The parts; each has its rows of the table."""
+
+    def __init__(
+        self,
+        reactor: Any,  # Twisted's
+        catalogue: Catalogue,
+        gatekeeper: Gatekeeper,
+        library: Library | None,
+        in_thread: InThread,
+        still: Still,
+        limits: Limits,
+    ) -> None:
+        self.sources = LiveSources()
+        self.live = LiveViews(
+            reactor,
+            catalogue,
+            gatekeeper,
+            self.sources,
+            viewers=limits.web_viewers,
+            viewers_per_user=limits.web_viewers_per_user,
+        )
+        self.footage = FootageDoor(reactor, gatekeeper, library, in_thread, at_once=limits.web_footage)
+
+    def routes(self) -> list[Route]:
+        """Of HTTP."""
+        return [*self.footage.routes()]
+
+    def sockets(self) -> list[Route]:
+        """Of WebSockets."""
+        return self.live.sockets()
+
+    def recheck(self, principal_of: Callable[[Caller], Principal | None]) -> None:
+        """Rights changed, or somebody logged out. principal_of: a caller as he is now, None: logged in no more."""
+        self.live.recheck(principal_of)
+
+    def close(self) -> None:
+        """The service stops."""
+        self.live.close()
