@@ -7,6 +7,7 @@ from bridge.app.certificates import DoorCertificates
 from bridge.app.fleet import Fleet
 from bridge.app.recording import Recording
 from bridge.app.video import WebVideo
+from bridge.app.web_users import WebUsers
 from bridge.base.time import NS_PER_S
 from bridge.recorder.retention import Kept
 from bridge.recorder.settings import StorageNumbers
@@ -18,6 +19,7 @@ from bridge.services.rtsp.server import RtspServer
 from bridge.services.rtsp.websocket import WebSocketDoor
 from bridge.services.tls.server import TlsStatistics
 from bridge.services.transcode.pool import WorkerPool
+from bridge.services.web.login import REFUSALS
 from bridge.system.audit_log import AuditLog
 from bridge.system.catalogue import Catalogue, StreamState
 from bridge.system.door_certificate import WARN_DAYS
@@ -157,6 +159,25 @@ def of_tls(certificates: DoorCertificates, counts: TlsStatistics) -> Source:
             yield Sample(
                 "tls_certificate_expires_soon", "1 when it does within so many days", soon, {"days": str(days)}
             )
+
+    return read
+
+
+def of_web_users(users: WebUsers) -> Source:
+    """Who is logged in at the web door, and who was not let in."""
+
+    def read() -> Iterator[Sample]:
+        yield Sample("web_sessions", "Sessions now", len(users.sessions))
+        yield Sample("web_api_tokens", "Tokens of programs now", len(users.tokens))
+        for name, text, value in (
+            ("sessions_begun", "Log-ins", users.sessions.begun),
+            ("sessions_copied", "Sessions that ended because an old refresh token came", users.sessions.copied),
+            ("sessions_unwritten", "Changes of sessions that were not written", users.sessions.unwritten),
+        ):
+            yield Sample(f"web_{name}", text, value, kind=Kind.COUNTER)
+        for reason in REFUSALS:
+            value = users.login.refusals[reason]
+            yield Sample("web_logins_refused", "Log-ins refused", value, {"reason": reason}, Kind.COUNTER)
 
     return read
 

@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from twisted.internet.defer import Deferred, DeferredLock
@@ -21,6 +21,7 @@ from bridge.app.recording import Recording
 from bridge.app.store import Store, problems_of
 from bridge.app.video import WebVideo
 from bridge.app.web import Web
+from bridge.app.web_users import WebUsers
 from bridge.base.time import NS_PER_S, Clock
 from bridge.dialogue.digest import DigestAuthenticator
 from bridge.media.hub import Hub
@@ -49,6 +50,7 @@ from bridge.system.presets import settings_of
 from bridge.system.stored_cameras import AllCameras
 from bridge.system.vouchers import Vouchers
 
+T = TypeVar("T")
 REALM = "Open Network Bridge"
 LIVE_KEYS = ("public", "recording", "tls")
 """Tables whose changes a reload applies; the log names those that wait for the next start."""
@@ -113,10 +115,10 @@ class Service:
             self._snapshots.still,
             limits,
         )
+        self._changing = DeferredLock()
         self._web = self._build_web()
         self._control = ControlServer(reactor, config.data, self._control_answers())
         self._doors: dict[str, OpenDoor] = {}
-        self._changing = DeferredLock()
 
     # --- Start and stop ----------------------------------------------------------------------------------------------
 
@@ -132,6 +134,7 @@ class Service:
         self._apply_cameras(cameras)
         self._devices.open(self._config, cameras.cameras)
         self._onvif.start()
+        self._web.start()
         # What is there now stays for good, the compiled schemas above all: half a million objects that every full
         # collection would look at again, holding the reactor for a tenth of a second.
         gc.collect()
@@ -240,6 +243,16 @@ class Service:
         await self._in_thread(self._store.users.reload)
         self._rights_changed()
 
+    def _change_users(self, work: Callable[[], T]) -> "Deferred[T]":
+        """What the API asks for; every door knows of it when it is answered."""
+
+        async def change() -> T:
+            done: T = await self._in_thread(work)
+            self._rights_changed()
+            return done
+
+        return self._in_turn(change)
+
     async def _cameras_changed(self) -> dict[str, object]:
         await self._in_turn(self._reread_cameras)
         return {}
@@ -272,7 +285,7 @@ class Service:
     def _rights_changed(self) -> None:
         self._rtsp.recheck()
         self._onvif.rights_changed()
-        self._video.recheck(lambda caller: self._store.users.principal(caller.principal.name))
+        self._web.rights_changed()
 
     def _control_answers(self) -> Mapping[str, Callable[[], dict[str, object] | Deferred[dict[str, object]]]]:
         return {
@@ -287,7 +300,7 @@ class Service:
             "reload": lambda: Deferred.fromCoroutine(self._reloaded()),
         }
 
-    def _in_turn(self, change: Callable[[], Coroutine[Any, Any, None]]) -> "Deferred[None]":
+    def _in_turn(self, change: Callable[[], Coroutine[Any, Any, T]]) -> "Deferred[T]":
         """One change at a time: two reloads at once would find each other's doors half open."""
         return self._changing.run(lambda: Deferred.fromCoroutine(change()))
 
@@ -352,6 +365,15 @@ class Service:
         )
 
     def _build_web(self) -> Web:
+        users = WebUsers(
+            self._reactor,
+            self._clock,
+            self._config,
+            self._store,
+            self._lockout,
+            self._in_thread,
+            self._change_users,
+        )
         page = MetricsPage(
             [
                 numbers.of_build,
@@ -363,10 +385,17 @@ class Service:
                 numbers.of_recording(self._recording),
                 numbers.of_searches(self._onvif.search),
                 numbers.of_tls(self._certificates, self._tls.counts),
+                numbers.of_web_users(users),
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )
-        return Web(self._reactor, self._clock, self._config, page.render, self._video)
+
+        def of_files() -> bool:
+            """Whether the certificate is the operator's own: ours no browser trusts by itself, and it may be lost."""
+            current = self._certificates.current
+            return current is not None and not current.ours
+
+        return Web(self._reactor, self._clock, self._config, page.render, users, of_files, self._video)
 
     async def _still(self, camera_id: str) -> bytes | None:
         """The picture of a camera's main stream; None while there is none."""

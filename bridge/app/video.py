@@ -7,8 +7,8 @@ from bridge.media.hub import Hub
 from bridge.recorder.library import Library
 from bridge.services.web.footage import FootageDoor, InThread
 from bridge.services.web.live import LiveSources, LiveViews
-from bridge.services.web.routes import Caller, Route
-from bridge.system.access import Gatekeeper, Principal
+from bridge.services.web.routes import Route
+from bridge.system.access import Gatekeeper
 from bridge.system.catalogue import Catalogue
 from bridge.system.config import Limits
 
@@ -47,10 +47,6 @@ class WebVideo:
     def sockets(self) -> list[Route]:
         """Of WebSockets."""
         return self.live.sockets()
-
-    def recheck(self, principal_of: Callable[[Caller], Principal | None]) -> None:
-        """Rights changed, or somebody logged out. principal_of: a caller as he is now, None: logged in no more."""
-        self.live.recheck(principal_of)
 
     def close(self) -> None:
         """The service stops."""

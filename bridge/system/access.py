@@ -79,6 +79,15 @@ class Principal:
         grants = (Grant(tuple(cameras), ROLE_ACTIONS[role]), *more)
         return Principal(name, role, grants, fast_start, frozenset(doors))
 
+    @property
+    def actions(self) -> frozenset[Action]:
+        """What he may do somewhere: what a page need not offer at all is not in it."""
+        return frozenset(action for grant in self.grants if grant.cameras for action in grant.actions)
+
+    def uses(self, door: str) -> bool:
+        """Whether `door` is one of his."""
+        return not self.doors or door in self.doors
+
     def only(self, camera_id: str) -> "Principal":
         """The same user where that camera is the only one: what he may do with it, and nothing with any other."""
         actions = frozenset(

@@ -41,6 +41,7 @@ from bridge.system.certificate_files import (
 )
 from bridge.system.config_values import ExpectedError
 from bridge.system.database_address import parse_database_address
+from bridge.system.passwords import HASH_RULE, is_hash
 from bridge.wire.rtsp.url import RtspUrl
 
 DOORS = ("onvif", "onvif_tls", "rtsp", "rtsps", "http", "https")
@@ -244,8 +245,8 @@ def _file(value: object, info: ValidationInfo, expected: str) -> Path | None:
 
 
 def _argon2(text: str) -> SecretStr:
-    if not text.startswith("$argon2") or len(text) > 512:
-        raise ExpectedError('an argon2 hash such as "$argon2id$v=19$..."')
+    if not is_hash(text):
+        raise ExpectedError(HASH_RULE)
     return SecretStr(text)
 
 

@@ -275,11 +275,6 @@ def warnings(config: Config, utc_ns: int | None = None) -> list[str]:
         for index, camera in enumerate(config.cameras)
         if camera.device_address and not _overlap({camera.device_address}, rtsp)
     )
-    lines.extend(
-        f"user[{index}] ({user.name}) is for the web client alone, which comes with a later version"
-        for index, user in enumerate(config.users)
-        if user.password_hash is not None
-    )
     ids = [camera.id for camera in config.cameras]
     for index, user in enumerate(config.users):
         lines.extend(

@@ -1,13 +1,18 @@
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.base.time import UtcNs
 from bridge.system.access import Action, Role
+from bridge.system.api_tokens import ApiTokens
 from bridge.system.config import UserConfig
-from bridge.system.config_load import read_user
+from bridge.system.config_load import FaultyConfigurationError, read_user
 from bridge.system.database import open_database
+from bridge.system.passwords import hash_password, proves
 from bridge.system.secrets import KEY_FILE, Vault, open_vault
+from bridge.system.session_rows import SessionRow, SessionRows
 from bridge.system.users import Users, UsersError
 
 NOW = UtcNs(1_800_000_000_000_000_000)
@@ -122,3 +127,77 @@ def test_any_password_comes_back(tmp_path_factory, password):
         assert users.secret_of("bob") == password
     finally:
         database.close()
+
+
+def test_for_the_web_alone_the_hash_is_kept(tmp_path, database, users):
+    users.add(user("bob", doors=["web"]), NOW)
+    users.add(user("rob"), NOW)
+    for one in (users, Users([], database, open_vault(tmp_path))):
+        assert one.secret_of("bob") is None
+        assert proves("hunter2", one.credential("bob"), None)
+        assert one.decoy == one.credential("bob").hash
+        assert one.secret_of("rob") == "hunter2"
+    users.set_password("bob", "new", NOW)
+    assert proves("new", users.credential("bob"), None)
+    assert users.secret_of("bob") is None
+
+
+def test_a_file_user_with_a_hash():
+    stored = hash_password("x")
+    users = Users([read_user({"name": "a", "password_hash": stored, "doors": ["web"]}, environ={})], None, None)
+    assert (users.secret_of("a"), users.credential("a").hash, users.decoy) == (None, stored, stored)
+
+
+def test_changing_some_keys(users):
+    users.add(user("bob", "a${b}", role="operator", cameras=["a"]), NOW)
+    users.change("bob", {"role": "administrator", "grant": [{"cameras": ["g"], "actions": ["push"]}]}, NOW)
+    changed = next(one for one in users.list() if one.principal.name == "bob")
+    assert (changed.principal.role, changed.cameras, changed.grants[0].cameras) == (Role.ADMINISTRATOR, ("a",), ("g",))
+    assert users.secret_of("bob") == "a${b}"
+    users.change("bob", {"password": "c${d}"}, NOW)
+    assert users.secret_of("bob") == "c${d}"
+
+
+def test_doors_decide_what_is_kept_of_a_password(users):
+    users.add(user("bob"), NOW)
+    users.change("bob", {"doors": ["web"]}, NOW)
+    assert users.secret_of("bob") is None
+    assert proves("hunter2", users.credential("bob"), None)
+    users.change("bob", {"fast_start": False}, NOW)
+    assert proves("hunter2", users.credential("bob"), None)
+    with pytest.raises(FaultyConfigurationError, match="password: a password beside these doors"):
+        users.change("bob", {"doors": ["web", "rtsp"]}, NOW)
+    users.change("bob", {"doors": [], "password": "new"}, NOW)
+    assert users.secret_of("bob") == "new"
+    assert users.decoy is None
+
+
+def test_what_cannot_be_changed_says_why(users):
+    users.add(user("bob"), NOW)
+    for work, sentence in (
+        (lambda: users.change("of-file", {}, NOW), "stands in the configuration file"),
+        (lambda: users.change("nobody", {}, NOW), "there is no user nobody"),
+    ):
+        with pytest.raises(UsersError, match=sentence):
+            work()
+    with pytest.raises(FaultyConfigurationError, match="role"):
+        users.change("bob", {"role": "king"}, NOW)
+    assert users.principal("bob").role is Role.VIEWER
+
+
+def test_who_is_removed_leaves_nothing_at_the_web_door(database, users):
+    users.add(user("bob"), NOW)
+    rows, tokens = SessionRows(database), ApiTokens(database, lambda name: True, os.urandom)
+    rows.put(SessionRow("s", "bob", b"", None, NOW, NOW, NOW, ""))
+    tokens.make("bob", "his", None, NOW)
+    users.remove("bob")
+    assert rows.read() == ()
+    assert len(ApiTokens(database, lambda name: True, os.urandom)) == 0
+
+
+def test_who_cannot_log_in_just_now_is_there(tmp_path, database, users):
+    users.add(user("bob"), NOW)
+    (tmp_path / KEY_FILE).unlink()
+    other = Users([], database, open_vault(tmp_path))
+    assert (other.is_there("bob"), other.principal("bob"), other.credential("bob")) == (True, None, None)
+    assert not other.is_there("nobody")

@@ -5,4 +5,11 @@ door.py      the HTTP port: screens, reads input, encodes answers by that table
 problems.py  errors as problem documents
 sockets.py   WebSockets, from the same kind of table
 status.py    /healthz and /metrics
+login.py     who is calling: passwords, cookies, tokens
+cookies.py   … as browsers carry them
+passwords.py … and the queue in front of the one thread that compares passwords
+session.py   /api/v1/session
+tokens.py    /api/v1/tokens
+users.py     /api/v1/users
+openapi.py   the table as an OpenAPI document
 """

@@ -4,7 +4,6 @@ Here is who may watch, how many, and what is said in text messages; the fragment
 """
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
@@ -110,19 +109,10 @@ class LiveViews:
         """Pictures and sounds that slow viewers lost."""
         return self._dropped_before + sum(talk.dropped_units for talk in self._talks)
 
-    def recheck(self, principal_of: Callable[[Caller], Principal | None]) -> None:
-        """Rights changed, somebody logged out: who may not watch any more is told so.
-
-        principal_of: a caller as he is now; None: he is not logged in any more
-        """
-        for talk in list(self._talks):
-            now = principal_of(talk.caller)
-            if now is None:
-                talk.end("you are not logged in any more")
-            elif not self._gatekeeper.may(now, Action.LIVE, talk.camera.id):
-                talk.end("you may not watch this any more")
-            elif talk.audio and not self._gatekeeper.may(now, Action.AUDIO, talk.camera.id):
-                talk.end("you may not listen to this any more")
+    def allowed(self, principal: Principal, camera_id: str, *, audio: bool) -> bool:
+        """Whether he may go on watching that."""
+        may = self._gatekeeper.may
+        return may(principal, Action.LIVE, camera_id) and (not audio or may(principal, Action.AUDIO, camera_id))
 
     def close(self) -> None:
         """The service stops."""
@@ -214,6 +204,10 @@ class LiveTalk:
             self._stop()
         elif not hub.running:
             self.look()
+
+    def still_allowed(self, principal: Principal) -> bool:
+        """Rights have changed."""
+        return self._views.allowed(principal, self.camera.id, audio=self.audio)
 
     def gone(self) -> None:
         """The connection is closed."""

@@ -61,10 +61,19 @@ NAMES = {
     "body": "The body cannot be read",
     "too-large": "The body is too large",
     "input": "The request holds a value that cannot be taken",
-    "busy": "Too many at once",
     "no-footage": "Nothing was recorded then",
     "unplayable": "No browser plays this codec in this form",
     "failed": "This failed on our side",
+    "database": "The database cannot be used just now",
+    "wrong-login": "User or password is wrong, or too many were tried",
+    "busy": "Too many at the same time: try again",
+    "plain-http": "Passwords are not taken over plain HTTP from there",
+    "no-session": "There is no session to end",
+    "password-only": "This needs a log-in with the password",
+    "too-many": "There are as many as there may be",
+    "conflict": "This does not fit with what is there",
+    "of-file": "It stands in the configuration file and is changed there",
+    "last-administrator": "Nobody would be left to administer",
 }
 """Title of each kind of problem. Kinds are added beside what raises them and listed here."""
 

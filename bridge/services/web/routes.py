@@ -43,11 +43,12 @@ class Means(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. session: id of his session; None with an API token."""
+    """Who asks. session: id of his session, None with an API token; token: id of that, None with a session."""
 
     principal: Principal
     means: Means
     session: str | None = None
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,11 @@ class Route:
     content: str = ""
     body_bytes: int = BODY_BYTES
     problems: tuple[str, ...] = ()
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether a request without a body lacks something."""
+        return self.body is not None and any(one.is_required() for one in self.body.model_fields.values())
 
 
 @dataclass(slots=True)

@@ -19,12 +19,19 @@ from bridge.net.websocket import WebSocketTransport, message
 from bridge.net.writer import ConnectionWriter
 from bridge.services.web.door import WebDoor
 from bridge.services.web.problems import ProblemError
-from bridge.services.web.routes import Routes
+from bridge.services.web.routes import Caller, Routes, Who
+from bridge.system.access import Principal
 from bridge.wire.websocket import GOING_AWAY, FrameReader, Opcode, Role, check_opening, encode, tokens
+
+POLICY_VIOLATION = 1008
+"""Close code of those who may not listen any more (RFC 6455 7.4.1)."""
 
 
 class Talk(Protocol):
-    """One end of a conversation: what the handler of a row of the table gives. It may raise ProblemError instead."""
+    """One end of a conversation: what the handler of a row of the table gives. It may raise ProblemError instead.
+
+    It may have a method `still_allowed(principal: Principal) -> bool`, which is asked when rights have changed.
+    """
 
     def opened(self, socket: "Socket") -> None:
         """The handshake is answered: talk."""
@@ -40,7 +47,7 @@ class SocketDoor:
         """reactor: Twisted's. rows: their handlers give a `Talk`; method GET, no body, no answer."""
         self.rows = rows
         self._door, self._reactor = door, reactor
-        self._sockets: set[Socket] = set()
+        self._sockets: dict[Socket, tuple[Who, Caller | None]] = {}
 
     @property
     def open(self) -> int:
@@ -55,7 +62,9 @@ class SocketDoor:
         """What is told of the connection from now on. Raises RefusedError, RemoteProtocolError."""
         peer = transport.getPeer()
         try:
-            route, asked = self._door.admit_socket(head, f"{bracketed(peer.host)}:{peer.port}", self.rows)
+            secure = bool(getattr(transport, "secure", False))
+            address = f"{bracketed(peer.host)}:{peer.port}"
+            route, asked = self._door.admit_socket(head, address, self.rows, secure=secure)
             accept = check_opening(
                 head.value("sec-websocket-key"),
                 head.value("sec-websocket-version"),
@@ -65,10 +74,24 @@ class SocketDoor:
             talk: Any = route.handler(asked)
         except ProblemError as problem:
             raise RefusedError(problem.reply()) from None
-        socket = Socket(self._reactor, self._door, transport, talk, self._sockets.discard)
-        self._sockets.add(socket)
+        socket = Socket(self._reactor, self._door, transport, talk, self._forget)
+        self._sockets[socket] = route.who, asked.caller
         socket.begin(accept)
         return socket
+
+    def recheck(self) -> None:
+        """Rights have changed, or somebody has logged out: whoever may not listen any more is told, and closed."""
+        for socket, (who, caller) in list(self._sockets.items()):
+            if caller is None:
+                continue
+            now = self._door.caller_now(caller)
+            if now is None or not who.admits(now):
+                socket.end("you are logged out")
+            elif not socket.still_allowed(now.principal):
+                socket.end("your rights have changed")
+
+    def _forget(self, socket: "Socket") -> None:
+        self._sockets.pop(socket, None)
 
     def close(self) -> None:
         """Says goodbye on all of them: the service stops."""
@@ -104,6 +127,17 @@ class Socket:
     def send(self, value: Mapping[str, object]) -> None:
         """A JSON object as a text message, in order with the media."""
         self.writer.write(encode(Opcode.TEXT, json.dumps(value, ensure_ascii=False).encode()), bare=True)
+
+    def still_allowed(self, principal: Principal) -> bool:
+        """What the conversation says to these rights; one that says nothing goes on."""
+        ask = getattr(self._talk, "still_allowed", None)
+        return ask is None or bool(ask(principal))
+
+    def end(self, reason: str) -> None:
+        """Nothing more is to be heard here, and why."""
+        if not self._reader.closed:
+            self.send({"type": "end", "reason": reason})
+            self.close(POLICY_VIOLATION)
 
     def close(self, code: int) -> None:
         """Says goodbye once replies that wait have gone out."""

@@ -1,17 +1,24 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 from structlog.testing import capture_logs
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 
 from bridge.net.http import Reply
+from bridge.services.web.door import WebDoor
 from bridge.services.web.problems import ProblemError
 from bridge.services.web.routes import Asked, Route, Who
-from tests.services.web.web_setting import Setting, parse
+from bridge.store.backend import DatabaseUnusableError
+from bridge.system.access import Principal, Role
+from tests.services.web.web_setting import Setting, caller, parse
 
 ANNA, VERA = "Authorization: Bearer anna", "Authorization: Bearer vera"
+VERA_NOW = Principal.with_role("vera", Role.VIEWER, ["yard"])
 OURS = "Origin: http://bridge.example:8081"
 
 
@@ -41,6 +48,10 @@ def setting(**handlers: Any) -> Setting:
     def broken(asked: Asked) -> None:
         raise RuntimeError("the secret is 1234")
 
+    def long(asked: Asked) -> None:
+        assert asked.request is not None
+        asked.request.write(b"a piece")
+
     return Setting(
         [
             Route("GET", "/open/{id}", told, Who.ANYBODY, "", query=Page, answer=dict[str, Any]),
@@ -49,6 +60,8 @@ def setting(**handlers: Any) -> Setting:
             Route("DELETE", "/things", lambda asked: None, Who.USER, "", status=204),
             Route("GET", "/broken", broken, Who.ANYBODY, "", answer=int),
             Route("GET", "/page", lambda asked: Reply(200, b"<p>", "text/html"), Who.ANYBODY, "", content="text/html"),
+            Route("GET", "/long", long, Who.USER, "", content="video/x"),
+            Route("POST", "/optional", lambda asked: asked.body.limit, Who.ANYBODY, "", body=Page, answer=int),
             Route("GET", "/slow", handlers.get("slow", told), Who.ANYBODY, "", answer=int),
         ]
     )
@@ -157,9 +170,6 @@ def test_a_client_that_hangs_up_cancels_what_is_made_for_him() -> None:
     one = setting(slow=lambda asked: waiting)
     channel, transport = one.connect()
     channel.dataReceived(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-    from twisted.internet.error import ConnectionDone
-    from twisted.python.failure import Failure
-
     channel.connectionLost(Failure(ConnectionDone()))
     assert waiting.called
     assert transport.value() == b""
@@ -175,3 +185,71 @@ def test_a_problem_of_a_handler_after_a_wait() -> None:
 def test_a_page_keeps_its_own_type() -> None:
     status, headers, body = setting().ask("GET", "/page")
     assert (status, headers["content-type"], body) == (200, "text/html", b"<p>")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "found"),
+    [
+        ((), None, (200, 5)),
+        ((), b"", (200, 5)),
+        (("Content-Type: application/json",), b"{}", (200, 5)),
+        (("Content-Type: application/json",), b'{"limit": 7}', (200, 7)),
+    ],
+)
+def test_a_body_that_need_not_be_there(headers: tuple[str, ...], body: bytes | None, found: tuple[int, int]) -> None:
+    status, _, answer = setting().ask("POST", "/optional", *headers, body=body)
+    assert (status, json.loads(answer)) == found
+
+
+def test_a_body_that_need_not_be_there_is_of_the_right_type_where_it_is() -> None:
+    assert setting().ask("POST", "/optional", body=b"limit=7")[0] == 415
+
+
+@pytest.mark.parametrize("now", [None, VERA_NOW])
+def test_a_long_answer_to_who_is_not_what_he_was_is_cut_off(now: Principal | None) -> None:
+    one = setting()
+    channel, transport = one.connect()
+    channel.dataReceived(f"GET /long HTTP/1.1\r\nHost: x\r\n{VERA}\r\n\r\n".encode())
+    assert b"a piece" in transport.value()
+    one.door.recheck()
+    assert not transport.closed
+    one.door.caller_now = lambda caller: None if now is None else replace(caller, principal=now)
+    one.door.recheck()
+    assert transport.aborted
+    channel.connectionLost(Failure(ConnectionDone()))
+    one.door.recheck()
+
+
+def test_an_answer_that_has_not_begun_is_left_alone() -> None:
+    waiting: Deferred[int] = Deferred()
+    one = setting(slow=lambda asked: waiting)
+    channel, transport = one.connect()
+    channel.dataReceived(f"GET /slow HTTP/1.1\r\nHost: x\r\n{VERA}\r\n\r\n".encode())
+    one.door.caller_now = lambda caller: None
+    one.door.recheck()
+    assert not transport.closed
+    waiting.callback(5)
+    assert parse(transport.value())[0] == 200
+
+
+def test_browsers_are_told_to_come_over_tls_alone_where_they_do_and_it_is_wanted() -> None:
+    one = setting()
+    wanted = False
+    one.door = WebDoor(one.reactor, one.clock, caller, one.door.routes, strict_transport=lambda: wanted)
+    for secure, wanted in ((False, True), (True, False), (True, True)):
+        for target in ("/open/a", "/nothing"):
+            channel, transport = one.connect()
+            channel.isSecure = lambda secure=secure: secure
+            channel.dataReceived(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert ("strict-transport-security" in parse(transport.value())[1]) is (secure and wanted)
+
+
+def test_a_database_that_is_away_is_said() -> None:
+    def work(asked: Asked) -> int:
+        raise DatabaseUnusableError("/data/config.db cannot be read: disk I/O error")
+
+    with capture_logs() as logs:
+        status, answer = setting(slow=work).ask_json("GET", "/slow")
+    assert (status, answer["type"]) == (503, "/api/v1/problems#database")
+    assert "config.db" not in answer["detail"]
+    assert "config.db" in logs[0]["why"]

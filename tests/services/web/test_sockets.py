@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ from twisted.python.failure import Failure
 
 from bridge.net.websocket import LINGER_S
 from bridge.services.web.problems import not_found
-from bridge.services.web.routes import Asked, Route, Who
-from bridge.services.web.sockets import Socket
-from bridge.wire.websocket import FrameReader, Opcode, Role, encode
+from bridge.services.web.routes import Asked, Caller, Route, Who
+from bridge.services.web.sockets import POLICY_VIOLATION, Socket
+from bridge.system.access import Action, Gatekeeper, Principal, Role
+from bridge.wire.websocket import FrameReader, Opcode, encode
+from bridge.wire.websocket import Role as Side
 from tests.services.web.web_setting import Setting, Transport, parse
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -18,7 +21,7 @@ OURS = "Origin: http://bridge.example:8081"
 
 
 class Parrot:
-    """Says hello, and what became of it."""
+    """Says hello, and what became of it. Whoever may see gate-1 may listen."""
 
     def __init__(self, asked: Asked) -> None:
         self.name = asked.principal.name
@@ -32,6 +35,9 @@ class Parrot:
 
     def gone(self) -> None:
         self.ends += 1
+
+    def still_allowed(self, principal: Principal) -> bool:
+        return Gatekeeper().may(principal, Action.LIVE, "gate-1")
 
 
 class Sockets(Setting):
@@ -56,7 +62,7 @@ def frames(transport: Transport) -> list[tuple[str, bytes]]:
     """What came behind the handshake: controls by name, data frames as DATA."""
     found: list[tuple[str, bytes]] = []
     reader = FrameReader(
-        Role.CLIENT,
+        Side.CLIENT,
         lambda data: found.append(("DATA", data)),
         lambda code, data: found.append((code.name, data)),
         text=True,
@@ -130,3 +136,48 @@ def test_frames_against_the_rules_close_it() -> None:
     channel, transport = one.open("/talk/a", "Authorization: Bearer anna")
     channel.dataReceived(b"\x81\x02hi")  # without a mask
     assert frames(transport)[-1] == ("CLOSE", (1002).to_bytes(2, "big"))
+
+
+def now_is(one: Sockets, principal: Principal | None) -> None:
+    """From now on every caller is that one; None: nobody."""
+
+    def now(caller: Caller) -> Caller | None:
+        return None if principal is None else replace(caller, principal=principal)
+
+    one.door.caller_now = now
+    one.sockets.recheck()
+
+
+@pytest.mark.parametrize(
+    ("principal", "reason"),
+    [
+        (None, "you are logged out"),
+        (Principal.with_role("vera", Role.VIEWER, ["yard"]), "your rights have changed"),
+    ],
+)
+def test_who_may_not_listen_any_more_is_told_and_closed(principal: Principal | None, reason: str) -> None:
+    one = Sockets()
+    channel, transport = one.open("/talk/a", "Authorization: Bearer vera")
+    now_is(one, principal)
+    told, goodbye = frames(transport)[1:]
+    assert json.loads(told[1]) == {"type": "end", "reason": reason}
+    assert goodbye == ("CLOSE", POLICY_VIOLATION.to_bytes(2, "big"))
+    now_is(one, principal)
+    assert len(frames(transport)) == 3  # once
+    channel.connectionLost(Failure(ConnectionDone()))
+    assert (one.sockets.open, one.talks[0].ends) == (0, 1)
+
+
+def test_who_still_may_goes_on() -> None:
+    one = Sockets()
+    _, transport = one.open("/talk/a", "Authorization: Bearer vera")
+    now_is(one, Principal.with_role("vera", Role.VIEWER, ["gate-1"]))
+    assert len(frames(transport)) == 1
+
+
+def test_a_conversation_that_asks_nothing_goes_on_while_he_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Sockets()
+    _, transport = one.open("/talk/a", "Authorization: Bearer vera")
+    monkeypatch.delattr(Parrot, "still_allowed")
+    now_is(one, Principal.with_role("vera", Role.VIEWER, []))
+    assert len(frames(transport)) == 1

@@ -20,7 +20,7 @@ VERA = Principal.with_role("vera", Role.VIEWER, ["gate-*"])
 PRINCIPALS = {"anna": ANNA, "vera": VERA}
 
 
-def caller(head: Head, peer: str) -> Caller | None:
+def caller(head: Head, peer: str, secure: bool) -> Caller | None:
     """`Authorization: Bearer anna`, or `Cookie: user=anna`."""
     scheme, _, name = head.value("authorization").partition(" ")
     if scheme == "Bearer" and name in PRINCIPALS:
