@@ -201,6 +201,8 @@ def of_video(video: WebVideo) -> Source:
         live, footage = video.live, video.footage
         yield Sample("web_viewers", "Browsers that watch live by WebSocket now", live.open)
         yield Sample("web_streams", "Streams of which fragments are made for browsers now", video.sources.streams)
+        yield Sample("web_hls_streams", "Streams that are kept for HLS players now", video.hls.open)
+        yield Sample("web_mjpeg_viewers", "Browsers that are sent pictures one by one now", video.mjpeg.open)
         yield Sample("web_footage", "Pieces of recordings that are on their way to browsers now", footage.open)
         for name, text, value in (
             ("viewers_begun", "Browsers that watched live by WebSocket", live.begun),

@@ -108,6 +108,7 @@ class Service:
         self._onvif.server.add_door(self._websockets)
         self._video = WebVideo(
             reactor,
+            clock,
             self._catalogue,
             self._gatekeeper,
             self._library,

@@ -3,10 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bridge.base.time import Clock
 from bridge.media.hub import Hub
 from bridge.recorder.library import Library
 from bridge.services.web.footage import FootageDoor, InThread
+from bridge.services.web.hls import HlsDoor
 from bridge.services.web.live import LiveSources, LiveViews
+from bridge.services.web.mjpeg import MjpegDoor
 from bridge.services.web.routes import Route
 from bridge.system.access import Gatekeeper
 from bridge.system.catalogue import Catalogue
@@ -22,6 +25,7 @@ class WebVideo:
     def __init__(
         self,
         reactor: Any,  # Twisted's
+        clock: Clock,
         catalogue: Catalogue,
         gatekeeper: Gatekeeper,
         library: Library | None,
@@ -40,9 +44,12 @@ class WebVideo:
         )
         self.footage = FootageDoor(reactor, gatekeeper, library, in_thread, at_once=limits.web_footage)
 
+        self.hls = HlsDoor(reactor, catalogue, gatekeeper, self.live, self.footage)
+        self.mjpeg = MjpegDoor(reactor, clock, self.live.find, still, viewers=limits.web_viewers)
+
     def routes(self) -> list[Route]:
         """Of HTTP."""
-        return [*self.footage.routes()]
+        return [*self.footage.routes(), *self.hls.routes(), *self.mjpeg.routes()]
 
     def sockets(self) -> list[Route]:
         """Of WebSockets."""
@@ -51,3 +58,4 @@ class WebVideo:
     def close(self) -> None:
         """The service stops."""
         self.live.close()
+        self.hls.close()

@@ -71,7 +71,11 @@ class Watcher(Protocol):
 
 
 class Tap(Protocol):
-    """Who takes fragments one by one, all of the tracks that can be played."""
+    """Who takes fragments one by one: the video that browsers play, and its sound where `audio` says so."""
+
+    @property
+    def audio(self) -> bool:
+        """Never another one."""
 
     def on_beginning(self, beginning: Beginning) -> None:
         """As a Watcher's."""
@@ -248,7 +252,7 @@ class LiveFragments:
 
     def _begin_tap(self, tap: Tap) -> frozenset[int]:
         try:
-            tracks = chosen(self._tracks, NAMES.values(), audio=True)
+            tracks = chosen(self._tracks, NAMES.values(), audio=tap.audio)
         except UnplayableError:
             return frozenset()
         if tracks:

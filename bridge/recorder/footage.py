@@ -6,14 +6,14 @@ lie on disk; G.711 becomes FLAC. docs/design/web.md, "Footage".
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from threading import Lock
 
 from bridge.base.errors import BridgeError
 from bridge.base.media import AccessUnit, Codec, Track
 from bridge.base.time import NS_PER_MS, NS_PER_S, ns_to_ticks
-from bridge.media.live_fragments import NAMES, Beginning, chosen, describe
+from bridge.media.live_fragments import NAMES, Beginning, UnplayableError, chosen, describe
 from bridge.recorder.library import Held, Library
 from bridge.store.pieces import FOREVER_NS
 from bridge.store.reader import Begin, Edge, Gap, Item, Reading
@@ -26,6 +26,9 @@ LONGEST_NS = 60 * NS_PER_S
 
 LONGEST_KEYS_NS = 3600 * NS_PER_S
 """Of a piece of key frames alone."""
+
+CUT_NS = 6 * NS_PER_S
+"""Pieces of a playlist end at the first key frame behind it."""
 
 FRAGMENT_NS = 500 * NS_PER_MS
 FRAGMENT_BYTES = 512 * 1024
@@ -76,6 +79,7 @@ class FootagePiece:
         until_ns = min(asked.until_ns, asked.from_ns + longest_ns)
         self._lock = Lock()
         self._closed = False
+        self._tells_init = True
         reading = library.reading(held, whole=True)
         try:
             self._outline(reading, asked, until_ns)
@@ -125,6 +129,10 @@ class FootagePiece:
         if not told:
             raise NoFootageError(None)
 
+    def skip_init(self) -> None:
+        """Before the first `pull`: fragments alone."""
+        self._tells_init = False
+
     def pull(self, size_bytes: int) -> bytes:
         """About so much more; b"" at the end. Footage that is deleted meanwhile ends it."""
         with self._lock:
@@ -144,7 +152,8 @@ class FootagePiece:
 
     def _all(self, first: AccessUnit, early: list[AccessUnit], items: Iterator[Item]) -> Iterator[bytes]:
         """early: what was read up to `first`, sound of its moment among it."""
-        yield self.head.beginning.init
+        if self._tells_init:
+            yield self.head.beginning.init
         ahead = [*(one for one in early if one is first or one.utc_ns >= first.utc_ns), *islice(items, _LEARN_ITEMS)]
         self._fragments.learn([one for one in ahead if isinstance(one, AccessUnit)])
         for item in chain(ahead, items):
@@ -156,6 +165,46 @@ class FootagePiece:
                 case Edge():
                     break
         yield from self._fragments.end_run()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """From a key frame until another one, or until the footage ends. tracks: equal where the same init segment fits."""
+
+    from_ns: int
+    until_ns: int
+    tracks: tuple[object, ...]
+
+
+def cuts(library: Library, held: Held, from_ns: int, until_ns: int) -> list[Cut]:
+    """What was recorded of [from, until) in stretches of CUT_NS, at key frames. What no browser plays is left out.
+
+    Raises DatabaseUnusableError.
+    """
+    found: list[Cut] = []
+    reading = library.reading(held)
+    try:
+        for stretch in reading.outline(from_ns, until_ns):
+            try:
+                numbers = chosen(stretch.tracks, NAMES.values(), audio=True)
+            except UnplayableError:
+                continue
+            tracks = tuple((number, _described(stretch.tracks[number])) for number in sorted(numbers))
+            if not tracks or not stretch.keys_ns:
+                continue
+            last = found[-1] if found else None
+            if last is not None and last.tracks == tracks and stretch.from_ns - last.until_ns < NS_PER_S:
+                # The next segment of the same run, or a pause that is no gap.
+                found[-1] = replace(last, until_ns=stretch.keys_ns[0])
+            begins = [stretch.keys_ns[0]]
+            for key in stretch.keys_ns:
+                if key - begins[-1] >= CUT_NS:
+                    begins.append(key)
+            ends = [*begins[1:], min(stretch.until_ns, until_ns)]
+            found += [Cut(*cut, tracks) for cut in zip(begins, ends, strict=True) if cut[0] < cut[1]]
+    finally:
+        reading.close()
+    return found
 
 
 def footage_from(library: Library, held: Held, from_ns: int) -> int | None:

@@ -73,11 +73,15 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Outlined:
-    """Footage of these tracks from `from_ns` until `until_ns` (UTC), as one segment has it."""
+    """Footage of these tracks from `from_ns` until `until_ns` (UTC), as one segment has it.
+
+    keys_ns: when its key frames were captured
+    """
 
     from_ns: int
     until_ns: int
     tracks: tuple[Track, ...]
+    keys_ns: tuple[int, ...] = ()
 
 
 Item = Begin | AccessUnit | Gap | Edge | Broken
@@ -298,7 +302,10 @@ class Reading:
                 continue
             ends_ns = min(shown.until_ns, reader.end_utc_ns)
             if ends_ns > shown.from_ns:
-                yield Outlined(shown.from_ns, ends_ns, reader.tracks)
+                lead = reader.index.tracks[reader.lead]
+                found = (lead.utc_ns[key] for key in lead.keys)
+                keys = tuple(key for key in found if shown.from_ns <= key < ends_ns)
+                yield Outlined(shown.from_ns, ends_ns, reader.tracks, keys)
 
     # --- Backwards ---------------------------------------------------------------------------------------------------
 

@@ -228,6 +228,8 @@ def test_who_does_not_read_loses_whole_gops_and_nobody_else_does():
 
 def test_a_tap_gets_fragments_from_a_key_frame_on():
     class Tap:
+        audio = True
+
         def __init__(self):
             self.beginnings, self.fragments = [], []
 

@@ -65,7 +65,7 @@ class FootageDoor:
         at_once: int,
     ) -> None:
         """library: None: the index cannot be used. at_once: answers on their way, at most."""
-        self._reactor, self._gatekeeper, self._library, self._in_thread = reactor, gatekeeper, library, in_thread
+        self._reactor, self._gatekeeper, self._library, self.in_thread = reactor, gatekeeper, library, in_thread
         self._at_once = at_once
         self.open = 0
         """Answers on their way now."""
@@ -93,7 +93,7 @@ class FootageDoor:
         if library is None or not self._gatekeeper.may(principal, Action.PLAYBACK, camera_id):
             raise not_found()
         token = recording_token(camera_id, stream)
-        held: Held | None = await self._in_thread(lambda: library.find(token))
+        held: Held | None = await self.in_thread(lambda: library.find(token))
         if held is None:
             raise not_found()
         return held
@@ -101,6 +101,10 @@ class FootageDoor:
     async def piece(self, held: Held, camera_id: str, principal: Principal, query: FootageQuery) -> FootagePiece:
         """What is asked for. Raises ProblemError."""
         library = self._library
+        if self.open >= self._at_once:
+            raise ProblemError(
+                503, "busy", "as many pieces are on their way as may be at once", headers=(("Retry-After", "1"),)
+            )
         if query.until_ns <= query.from_ns:
             expected = {"field": "until", "expected": "a time after `from`"}
             raise ProblemError(422, "input", "until: expected a time after `from`", errors=[expected])
@@ -108,42 +112,47 @@ class FootageDoor:
             raise not_found()
         audio = query.audio and self._gatekeeper.may(principal, Action.AUDIO, camera_id)
         wanted = Wanted(query.from_ns, query.until_ns, query.frames == "key", audio)
+        self.open += 1
         try:
-            piece: FootagePiece = await self._in_thread(lambda: FootagePiece(library, held, wanted))
+            piece: FootagePiece = await self.in_thread(lambda: FootagePiece(library, held, wanted))
         except NoFootageError as error:
             more = {} if error.next_ns is None else {"next": format_utc(error.next_ns)}
             raise ProblemError(404, "no-footage", str(error), more=more) from None
         except UnplayableError as error:
             raise ProblemError(415, "unplayable", str(error)) from None
+        finally:
+            self.open -= 1
         return piece
 
+    async def in_library(self, ask: Callable[[Library], Any]) -> Any:
+        """What the library answers, asked in the pool."""
+        library = self._library
+        if library is None:
+            raise not_found()
+        return await self.in_thread(lambda: ask(library))
+
     async def _get(self, asked: Asked) -> None:
-        request = asked.request
-        if request is None:
-            raise LookupError("footage needs a request to write to")
-        if self.open >= self._at_once:
-            raise ProblemError(
-                503, "busy", "as many pieces are on their way as may be at once", headers=(("Retry-After", "1"),)
-            )
+        camera = asked.place["camera"]
+        held = await self.held(asked.principal, camera, asked.place["stream"])
+        piece = await self.piece(held, camera, asked.principal, asked.query)
+        await self.send(asked, piece, headers_of(piece))
+
+    async def send(self, asked: Asked, piece: FootagePiece, headers: tuple[tuple[str, str], ...]) -> None:
+        """A piece as the answer; closes it."""
         self.open += 1
-        piece: FootagePiece | None = None
         try:
-            camera = asked.place["camera"]
-            held = await self.held(asked.principal, camera, asked.place["stream"])
-            piece = await self.piece(held, camera, asked.principal, asked.query)
             self.answered += 1
-            answer = StreamedAnswer(request, self._reactor, Reply(200, b"", "video/mp4", headers_of(piece)))
+            answer = StreamedAnswer(asked.request, self._reactor, Reply(200, b"", "video/mp4", headers))
             if asked.head.method != "HEAD":
                 await self._send(piece, answer)
             answer.end()
         finally:
             self.open -= 1
-            if piece is not None:
-                self._in_thread(piece.close)
+            self.in_thread(piece.close)
 
     async def _send(self, piece: FootagePiece, answer: StreamedAnswer) -> None:
         size_bytes = FIRST_PULL_BYTES
-        while data := await self._in_thread(partial(piece.pull, size_bytes)):
+        while data := await self.in_thread(partial(piece.pull, size_bytes)):
             self.sent_bytes += len(data)
             await answer.write(data)
             size_bytes = PULL_BYTES

@@ -62,6 +62,7 @@ NAMES = {
     "too-large": "The body is too large",
     "input": "The request holds a value that cannot be taken",
     "no-footage": "Nothing was recorded then",
+    "no-picture": "The camera sends no picture now",
     "unplayable": "No browser plays this codec in this form",
     "failed": "This failed on our side",
     "database": "The database cannot be used just now",
