@@ -4,7 +4,8 @@ What a piece is the recorder says; here is who may have it, and how it gets out:
 reads.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -101,10 +102,6 @@ class FootageDoor:
     async def piece(self, held: Held, camera_id: str, principal: Principal, query: FootageQuery) -> FootagePiece:
         """What is asked for. Raises ProblemError."""
         library = self._library
-        if self.open >= self._at_once:
-            raise ProblemError(
-                503, "busy", "as many pieces are on their way as may be at once", headers=(("Retry-After", "1"),)
-            )
         if query.until_ns <= query.from_ns:
             expected = {"field": "until", "expected": "a time after `from`"}
             raise ProblemError(422, "input", "until: expected a time after `from`", errors=[expected])
@@ -112,7 +109,6 @@ class FootageDoor:
             raise not_found()
         audio = query.audio and self._gatekeeper.may(principal, Action.AUDIO, camera_id)
         wanted = Wanted(query.from_ns, query.until_ns, query.frames == "key", audio)
-        self.open += 1
         try:
             piece: FootagePiece = await self.in_thread(lambda: FootagePiece(library, held, wanted))
         except NoFootageError as error:
@@ -120,8 +116,6 @@ class FootageDoor:
             raise ProblemError(404, "no-footage", str(error), more=more) from None
         except UnplayableError as error:
             raise ProblemError(415, "unplayable", str(error)) from None
-        finally:
-            self.open -= 1
         return piece
 
     async def in_library(self, ask: Callable[[Library], Any]) -> Any:
@@ -133,21 +127,33 @@ class FootageDoor:
 
     async def _get(self, asked: Asked) -> None:
         camera = asked.place["camera"]
-        held = await self.held(asked.principal, camera, asked.place["stream"])
-        piece = await self.piece(held, camera, asked.principal, asked.query)
-        await self.send(asked, piece, headers_of(piece))
+        with self.room():
+            held = await self.held(asked.principal, camera, asked.place["stream"])
+            piece = await self.piece(held, camera, asked.principal, asked.query)
+            await self.send(asked, piece, headers_of(piece))
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Around each answer. Raises ProblemError where as many are on their way as may be."""
+        if self.open >= self._at_once:
+            raise ProblemError(
+                503, "busy", "as many pieces are on their way as may be at once", headers=(("Retry-After", "1"),)
+            )
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
 
     async def send(self, asked: Asked, piece: FootagePiece, headers: tuple[tuple[str, str], ...]) -> None:
         """A piece as the answer; closes it."""
-        self.open += 1
+        self.answered += 1
         try:
-            self.answered += 1
             answer = StreamedAnswer(asked.request, self._reactor, Reply(200, b"", "video/mp4", headers))
             if asked.head.method != "HEAD":
                 await self._send(piece, answer)
             answer.end()
         finally:
-            self.open -= 1
             self.in_thread(piece.close)
 
     async def _send(self, piece: FootagePiece, answer: StreamedAnswer) -> None:

@@ -232,12 +232,13 @@ class HlsDoor:
         return Reply(200, finished(found).encode(), PLAYLIST_TYPE, _NO_STORE)
 
     async def _piece(self, asked: Asked, query: PieceQuery) -> Reply | None:
-        if query.from_ns is None or query.until_ns is None:
-            raise not_found()
         camera = asked.place["camera"]
+        with self._footage.room():
+            return await self._send_piece(asked, camera, query)
+
+    async def _send_piece(self, asked: Asked, camera: str, query: PieceQuery) -> Reply | None:
         held = await self._footage.held(asked.principal, camera, asked.place["stream"])
-        wanted = FootageQuery.model_validate({"from": format_utc(query.from_ns, digits=9)})
-        wanted.until_ns = query.until_ns
+        wanted = FootageQuery.model_construct(from_ns=query.from_ns, until_ns=query.until_ns)
         piece = await self._footage.piece(held, camera, asked.principal, wanted)
         if query.init:
             self._footage.in_thread(piece.close)
