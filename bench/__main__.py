@@ -32,6 +32,7 @@ from bench import (
     report,
     search,
     transports,
+    web,
 )
 
 RESULTS = Path(__file__).parent / "results"
@@ -82,6 +83,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "replay": lambda plan, say: replay.run(runs=plan.runs, seconds=plan.seconds, quick=plan.quick, say=say),
     "transports": lambda plan, say: transports.run(runs=plan.runs, seconds=plan.seconds, say=say),
     "capacity": lambda plan, say: capacity.run(seconds=plan.seconds, quick=plan.quick, say=say),
+    "web": lambda plan, say: web.run(runs=plan.runs, seconds=plan.seconds, say=say),
     "profiles": lambda plan, say: profiles.run(camera_counts=(32, 500), runs=max(plan.runs, 3), say=say),
 }
 

@@ -15,10 +15,10 @@ from bridge.base.media import Codec, Track
 from bridge.base.time import NS_PER_S, ManualClock
 from bridge.media.hub import Hub
 from bridge.recorder.cutter import Cutter, Fragment
-from bridge.store.decode_times import begin_run
 from bridge.store.format import ClockFacts, SegmentHeader
 from bridge.store.layout import RecordingFolder
 from bridge.store.segment_writer import FinishedSegment, FragmentUnits, SegmentWriter, segment_origins
+from bridge.wire.mp4.decode_times import begin_run
 
 FRAME_NS = NS_PER_S // Setting.frame_rate
 TICKS = loop.CLOCK_RATE // Setting.frame_rate

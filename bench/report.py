@@ -69,12 +69,12 @@ def write(path: Path, sections: Iterable[Section], facts: Mapping[str, str]) -> 
 
 
 def _empty(maker: "Callable[[Any], Section]") -> Section:
-    of_one = (of_ingest, of_recording, of_media_database, of_search, of_replay, of_transports)
+    of_one = (of_ingest, of_recording, of_media_database, of_search, of_replay, of_transports, of_web)
     return maker({} if maker in of_one else [])
 
 
 _RECORDING, _DATABASE, _SEARCH, _REPLAY = "Recording", "The media database", "Search", "Replay"
-_TRANSPORTS = "Transports"
+_TRANSPORTS, _WEB = "Transports", "Browsers"
 
 # --- The measurements ------------------------------------------------------------------------------------------------
 
@@ -464,6 +464,26 @@ def of_capacity(result: dict[str, Any]) -> Section:
     )
 
 
+def of_web(row: dict[str, Any]) -> Section:
+    """bench/web.py"""
+    how = (
+        "Viewers of one live stream of 1080p25, 4 Mbit/s, over WebSocket, as fragments that are made once. A "
+        "fragment is a picture of 20 kB, its times, boxes and WebSocket frame. A seek is a request for two seconds of "
+        "footage at a random moment, until its first fragment has come; the player's own decoding is not in it."
+    )
+    if not row:
+        return Section(_WEB, how, (), ())
+    name = f"{row['viewers']} viewers"
+    targets = (
+        Target(f"{name}: % of a core a viewer", 0.15, row["plain_percent"]),
+        Target(f"{name}: the same over TLS", 0.2, row["tls_percent"]),
+        Target("µs a fragment", 12, row["fragment_us"]),
+        Target("ms of a seek, median", 200, row["seek_ms"]),
+    )
+    facts = f"A seek: {_number(row['seek_ms'])} ms (median), {_number(row['seek_p95_ms'])} ms (95th of a hundred)."
+    return Section(_WEB, how, (facts,), targets)
+
+
 MAKERS: dict[str, Callable[[Any], Section]] = {
     "fanout": of_fanout,
     "first-picture": of_first_picture,
@@ -476,6 +496,7 @@ MAKERS: dict[str, Callable[[Any], Section]] = {
     "search": of_search,
     "transports": of_transports,
     "capacity": of_capacity,
+    "web": of_web,
 }
 
 

@@ -22,6 +22,7 @@ class Service:
     http: int
     onvif: int
     rtsps: int
+    https: int
 
     def live(self, camera: str, door: str = "") -> viewers.Target:
         """What a viewer of the camera asks for. door: scheme, host and port; RTSP over plain TCP if not said"""
@@ -43,17 +44,24 @@ class Service:
 
 
 def configuration(
-    folder: Path, cameras: Mapping[str, str], *, settings: str = "", of_camera: str = "", rtsps: bool = False
+    folder: Path,
+    cameras: Mapping[str, str],
+    *,
+    settings: str = "",
+    of_camera: str = "",
+    rtsps: bool = False,
+    https: bool = False,
 ) -> Path:
     """Writes onb.toml: digest, rights, RTCP, accounting, logs and metrics are on, discovery is off.
 
     cameras: id -> URL; settings: more tables; of_camera: more lines for each camera
     """
-    rtsp, onvif, http, secure = measure.free_ports(4)
+    rtsp, onvif, http, secure, web = measure.free_ports(5)
     path = folder / "onb.toml"
     path.write_text(
         f'data = "{folder}/data"\nbind = ["127.0.0.1"]\n'
-        f"[ports]\nonvif = {onvif}\nrtsp = {rtsp}\nrtsps = {secure if rtsps else 0}\nhttp = {http}\nhttps = 0\n"
+        f"[ports]\nonvif = {onvif}\nrtsp = {rtsp}\nrtsps = {secure if rtsps else 0}\nhttp = {http}\n"
+        f"https = {web if https else 0}\n"
         f"[discovery]\nenabled = false\n{settings}\n"
         f'[[user]]\nname = "{USER}"\npassword = "{PASSWORD}"\n'
         + "".join(f'[[camera]]\nid = "{name}"\nurl = "{url}"\n{of_camera}\n' for name, url in cameras.items())
@@ -64,7 +72,7 @@ def configuration(
 @contextlib.contextmanager
 def serve(path: Path, command: Sequence[str | Path] = (measure.python(), "-m", "bridge.cli")) -> Iterator[Service]:
     """Runs the service of that configuration until the block ends; it stops in order. command: what stands for `onb`"""
-    doors = ("rtsp", "http", "onvif", "rtsps")
+    doors = ("rtsp", "http", "onvif", "rtsps", "https")
     ports = [int(re.findall(rf"(?m)^{door} = (\d+)$", path.read_text())[0]) for door in doors]
     arguments = ("serve", "--config", path, "--log-level", "warning")
     with measure.process([*command, *arguments], ready="ready ") as (pid, _):

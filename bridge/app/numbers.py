@@ -6,6 +6,7 @@ from bridge import __version__
 from bridge.app.certificates import DoorCertificates
 from bridge.app.fleet import Fleet
 from bridge.app.recording import Recording
+from bridge.app.video import WebVideo
 from bridge.app.web_users import WebUsers
 from bridge.base.time import NS_PER_S
 from bridge.recorder.retention import Kept
@@ -189,6 +190,29 @@ def of_tunnels(tunnels: TunnelDoor, websockets: WebSocketDoor) -> Source:
         yield Sample("rtsp_websockets", "Connections over WebSocket now", websockets.open)
         refused = "Tunnels through HTTP refused, or closed for a half that did not come or for what they sent"
         yield Sample("rtsp_http_tunnels_refused", refused, tunnels.refused, kind=Kind.COUNTER)
+
+    return read
+
+
+def of_video(video: WebVideo) -> Source:
+    """Video for browsers."""
+
+    def read() -> Iterator[Sample]:
+        live, footage = video.live, video.footage
+        yield Sample("web_viewers", "Browsers that watch live by WebSocket now", live.open)
+        yield Sample("web_streams", "Streams of which fragments are made for browsers now", video.sources.streams)
+        yield Sample("web_hls_streams", "Streams that are kept for HLS players now", video.hls.open)
+        yield Sample("web_mjpeg_viewers", "Browsers that are sent pictures one by one now", video.mjpeg.open)
+        yield Sample("web_footage", "Pieces of recordings that are on their way to browsers now", footage.open)
+        for name, text, value in (
+            ("viewers_begun", "Browsers that watched live by WebSocket", live.begun),
+            ("viewers_refused", "Browsers that found no room", live.refused),
+            ("dropped_units", "Pictures and sounds that browsers which read too slowly lost", live.dropped_units),
+            ("fragments", "Pictures and sounds that were made ready for browsers", video.sources.made),
+            ("footage_pieces", "Pieces of recordings that were asked for", footage.answered),
+            ("footage_bytes", "Bytes of them", footage.sent_bytes),
+        ):
+            yield Sample(f"web_{name}", text, value, kind=Kind.COUNTER)
 
     return read
 

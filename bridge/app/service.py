@@ -20,6 +20,7 @@ from bridge.app.onvif import OnvifDoor, build_onvif
 from bridge.app.recording import Recording
 from bridge.app.resources import Parts, Resources
 from bridge.app.store import Store, problems_of
+from bridge.app.video import WebVideo
 from bridge.app.web import Web
 from bridge.app.web_users import WebUsers
 from bridge.base.events import Topic
@@ -110,6 +111,16 @@ class Service:
         self._websockets = WebSocketDoor(self._rtsp)
         self._onvif.server.add_door(self._tunnels)
         self._onvif.server.add_door(self._websockets)
+        self._video = WebVideo(
+            reactor,
+            clock,
+            self._catalogue,
+            self._gatekeeper,
+            self._library,
+            self._in_thread,
+            self._snapshots.still,
+            limits,
+        )
         self._changing = DeferredLock()
         self._web = self._build_web()
         self._control = ControlServer(reactor, config.data, self._control_answers())
@@ -386,6 +397,7 @@ class Service:
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
                 numbers.of_tunnels(self._tunnels, self._websockets),
+                numbers.of_video(self._video),
                 numbers.of_recording(self._recording),
                 numbers.of_searches(self._onvif.search),
                 numbers.of_tls(self._certificates, self._tls.counts),
@@ -419,7 +431,16 @@ class Service:
             current = self._certificates.current
             return current is not None and not current.ours
 
-        return Web(self._reactor, self._clock, self._config, page.render, users, self._resources, of_files)
+        return Web(
+            self._reactor,
+            self._clock,
+            self._config,
+            page.render,
+            users,
+            self._resources,
+            of_files,
+            self._video,
+        )
 
     async def _still(self, camera_id: str) -> bytes | None:
         """The picture of a camera's main stream; None while there is none."""

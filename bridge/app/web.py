@@ -7,6 +7,7 @@ from twisted.internet.task import LoopingCall
 
 from bridge import __version__
 from bridge.app.resources import Resources
+from bridge.app.video import WebVideo
 from bridge.app.web_users import WebUsers
 from bridge.base.time import NS_PER_S, Clock
 from bridge.net.http import HttpLimits, Reply
@@ -33,14 +34,17 @@ class Web:
         users: WebUsers,
         resources: Resources,
         strict_transport: Callable[[], bool],
+        video: WebVideo,
     ) -> None:
         """
         metrics:          the page and its content type
         strict_transport: see `WebDoor`
         """
         limits = config.limits
+        self.video = video
         routes = Routes([Route("GET", "/", _front, Who.ANYBODY, "What this is", content=TEXT)])
         routes.add(status_routes(metrics, MetricsAccess(config.security.metrics)))
+        routes.add(video.routes())
         routes.add(users.routes())
         routes.add(resources.rows)
         self.door = WebDoor(
@@ -58,7 +62,7 @@ class Web:
             caller_now=users.login.now,
             strict_transport=strict_transport,
         )
-        self.sockets = SocketDoor(self.door, reactor, Routes(resources.sockets))
+        self.sockets = SocketDoor(self.door, reactor, Routes((*resources.sockets, *video.sockets())))
         self.door.add_door(self.sockets)
         routes.add(openapi_routes(routes, self.sockets.rows, __version__, users.in_thread))
         self.users = users
@@ -82,6 +86,7 @@ class Web:
 
     def close(self) -> None:
         """The service stops: open connections are told, or cut."""
+        self.video.close()
         if self._sweeper.running:
             self._sweeper.stop()
         self.sockets.close()

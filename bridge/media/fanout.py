@@ -5,10 +5,33 @@ their group, and are told apart only when they fall behind. These wait in their 
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from bridge.media.outbox import Flow, Tally
-from bridge.media.packets import PacketizedUnit
+from bridge.media.packets import Run
 from bridge.media.routes import Address, Datagrams, DatagramSender, Frame, Interleaved, MediaWriter, Route
+
+
+class SharedUnit(Protocol):
+    """An access unit as it goes to all: `PacketizedUnit`, or a fragment for browsers. Its forms are made once."""
+
+    @property
+    def key(self) -> bool:
+        """Decoding may start here."""
+
+    @property
+    def packets(self) -> int:
+        """How many; 1 where there are none."""
+
+    @property
+    def octets(self) -> int:
+        """Of payload."""
+
+    def for_channel(self, channel: int) -> bytes:
+        """What goes over a connection."""
+
+    def runs(self) -> tuple[Run, ...]:
+        """What goes by UDP."""
 
 
 class _ChannelGroup:
@@ -82,7 +105,7 @@ class InterleavedLane(_Lane):
         self.flow = flow
         self.resumes = resumes
 
-    def deliver(self, unit: PacketizedUnit) -> None:
+    def deliver(self, unit: SharedUnit) -> None:
         """One unit by the careful way: the writer sends, queues or drops it."""
         self.writer.push(
             self.flow,
@@ -107,7 +130,7 @@ class DatagramLane(_Lane):
         super().__init__()
         self.route = route
 
-    def deliver(self, unit: PacketizedUnit) -> None:
+    def deliver(self, unit: SharedUnit) -> None:
         """One unit to this viewer alone."""
         self.route.sender.send(unit.runs(), (self.route.rtp_to,))
         self.settled.add(1, unit.packets, unit.octets)
@@ -186,7 +209,7 @@ class Fanout:
         group.sends[lane] = direct
         lane._join(group)  # noqa: SLF001 - the lane's other half
 
-    def send(self, unit: PacketizedUnit) -> None:
+    def send(self, unit: SharedUnit) -> None:
         """One access unit to everybody."""
         behind = tuple(self._behind)
         self._served = set()
@@ -203,7 +226,7 @@ class Fanout:
             sender.send(unit.runs(), addressed.addresses.values())
             addressed.tally.add(1, unit.packets, unit.octets)
 
-    def _send_directly(self, group: _ChannelGroup, unit: PacketizedUnit) -> None:
+    def _send_directly(self, group: _ChannelGroup, unit: SharedUnit) -> None:
         data = unit.for_channel(group.channel)
         if group.frame is not None:
             data = group.frame(data)

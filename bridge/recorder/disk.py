@@ -26,13 +26,13 @@ from bridge.recorder.retention import Kept, Removed, RetentionRule
 from bridge.recorder.settings import StorageSettings
 from bridge.recorder.storage_state import StorageProblemError, StorageState
 from bridge.store.chain import What
-from bridge.store.decode_times import DecodeTimes, begin_run
 from bridge.store.format import ClockFacts, SegmentHeader
 from bridge.store.index import MediaIndex
 from bridge.store.layout import STORAGE_JSON, RecordingFacts, RecordingFolder, StorageError, StorageFacts, StorageFolder
 from bridge.store.recovery import Recovered, recover_recording
 from bridge.store.rows import ChainHead, RecordingRow, SegmentRow
 from bridge.store.segment_writer import FinishedSegment, FragmentUnits, SegmentWriter, segment_origins
+from bridge.wire.mp4.decode_times import DecodeTimes, begin_run
 
 
 class StorageDisk:

@@ -14,11 +14,11 @@ from bridge.base.errors import BridgeError
 from bridge.base.media import AccessUnit, Track
 from bridge.base.time import NS_PER_S, format_utc, ns_to_ticks
 from bridge.recorder.export_times import Timeline
-from bridge.store.decode_times import DecodeTimes
 from bridge.store.pieces import FOREVER_NS
 from bridge.store.reader import Begin, Broken, Gap, Item
 from bridge.store.segment_writer import add_samples
 from bridge.wire.mp4 import plain
+from bridge.wire.mp4.decode_times import DecodeTimes
 from bridge.wire.mp4.digests import Chunk, Part
 
 #: Units of a track that get their decode times together.

@@ -134,11 +134,12 @@ class Library:
         keys_only: bool = False,
         apart_ns: int = 0,
         follow: bool = False,
+        whole: bool = False,
     ) -> Reading:
         """A reading of it; its arguments are `Reading`'s. To be closed."""
         row = held.row
         shelf = RecordingShelf(self._index, row.id, row.uuid, self._path_of, lambda: lend(row.id, self._live(row.uuid)))
-        return Reading(shelf, tracks=tracks, keys_only=keys_only, apart_ns=apart_ns, follow=follow)
+        return Reading(shelf, tracks=tracks, keys_only=keys_only, apart_ns=apart_ns, follow=follow, whole=whole)
 
     def _held(self, row: RecordingRow, span: SpanRow | None, live: Sequence[LiveSegment], *, tracks: bool) -> Held:
         runs = live_runs(row.id, live)

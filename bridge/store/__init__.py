@@ -3,7 +3,6 @@
 What lies on a storage:
 layout          folders, names, and the small JSON files
 format          the private boxes of a segment
-decode_times    decode times for what came without
 sample_index    where the samples of a segment lie and when they were taken
 segment_writer  appends fragments, finishes segments
 walk            reads a segment box by box, without its samples

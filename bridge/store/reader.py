@@ -71,6 +71,19 @@ class Broken:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """Footage of these tracks from `from_ns` until `until_ns` (UTC), as one segment has it.
+
+    keys_ns: when its key frames were captured
+    """
+
+    from_ns: int
+    until_ns: int
+    tracks: tuple[Track, ...]
+    keys_ns: tuple[int, ...] = ()
+
+
 Item = Begin | AccessUnit | Gap | Edge | Broken
 
 Choice = Callable[[tuple[Track, ...]], frozenset[int]]
@@ -98,6 +111,7 @@ class Reading:
     apart_ns:  of key frames alone: at least so far from the one handed out before
     run:       that run alone, also where something newer hides it
     follow:    forwards, at the end: `Edge` items instead of an end, as long as somebody pulls
+    whole:     units have one part: the sample as the file has it, NAL units behind their lengths
     """
 
     def __init__(
@@ -109,8 +123,10 @@ class Reading:
         apart_ns: int = 0,
         run: int | None = None,
         follow: bool = False,
+        whole: bool = False,
     ) -> None:
         self._shelf = shelf
+        self._whole = whole
         self._pieces = Pieces(shelf, run)
         self._choice = tracks if callable(tracks) else None
         self._tracks = None if callable(tracks) else tracks
@@ -213,7 +229,7 @@ class Reading:
             more_to_come = self._shelf.being_written(row.serial)
             ends = [_end_before(samples.utc_ns, len(samples), wanted_ns) for samples in reader.index.tracks]
             while batch := self._next_batch(reader, places, ends):
-                yield from _units(reader, batch)
+                yield from self._units(reader, batch)
             if not more_to_come:
                 return until_ns if until_ns < FOREVER_NS else self._ended_ns(row, reader)
             if ends[reader.lead] < len(lead) or not self._follow:
@@ -275,6 +291,22 @@ class Reading:
     def _is_apart(self, key_ns: int) -> bool:
         return self._key_ns is None or abs(key_ns - self._key_ns) >= self._apart_ns
 
+    def outline(self, from_ns: int, until_ns: int) -> Iterator[Outlined]:
+        """What is there of [from, until), without its media: segment by segment, those that cannot be read left out."""
+        at = from_ns
+        while at < until_ns and (shown := self._pieces.following(at, until_ns)) is not None:
+            at = max(shown.until_ns, at + 1)
+            try:
+                reader = self._open(shown.row)
+            except (OSError, DamagedError):
+                continue
+            ends_ns = min(shown.until_ns, reader.end_utc_ns)
+            if ends_ns > shown.from_ns:
+                lead = reader.index.tracks[reader.lead]
+                found = (lead.utc_ns[key] for key in lead.keys)
+                keys = tuple(key for key in found if shown.from_ns <= key < ends_ns)
+                yield Outlined(shown.from_ns, ends_ns, reader.tracks, keys)
+
     # --- Backwards ---------------------------------------------------------------------------------------------------
 
     def backward(self, from_ns: int, until_ns: int = 0) -> Iterator[Item]:
@@ -335,7 +367,7 @@ class Reading:
             if self._keys_only and not self._is_apart(samples.utc_ns[key]):
                 places = ends
             while batch := self._next_batch(reader, places, ends):
-                yield from _units(reader, batch)
+                yield from self._units(reader, batch)
                 if self._keys_only:
                     break
             yield from self._play_tail(tail)
@@ -351,7 +383,7 @@ class Reading:
             reader = self._open(row)
             places = [0] * len(ends)
             while batch := self._next_batch(reader, places, ends):
-                yield from _units(reader, batch)
+                yield from self._units(reader, batch)
 
     # --- Both --------------------------------------------------------------------------------------------------------
 
@@ -363,6 +395,16 @@ class Reading:
         while len(self._opened) > _OPEN_FILES:
             self._opened.pop(next(iter(self._opened))).close()
         return reader
+
+    def _units(self, reader: SegmentReader, batch: Batch) -> Iterator[AccessUnit]:
+        """The samples, whose numbers follow each other in each track."""
+        numbers: dict[int, list[int]] = {}
+        for track, number in batch:
+            numbers.setdefault(track, []).append(number)
+        units = {
+            track: iter(reader.read(track, mine[0], mine[-1] + 1, whole=self._whole)) for track, mine in numbers.items()
+        }
+        return (next(units[track]) for track, _ in batch)
 
     def _begin(self, row: SegmentRow, reader: SegmentReader) -> Iterator[Begin]:
         begin = Begin(reader.tracks, reader.lead, row.run)
@@ -378,15 +420,6 @@ def _decode_ns(reader: SegmentReader, track: int, number: int) -> int:
     """Decode time as the file has it: its origins bring the tracks together."""
     ticks = reader.index.tracks[track].dts[number] - reader.header.origins[track]
     return ticks_to_ns(ticks, reader.tracks[track].clock_rate)
-
-
-def _units(reader: SegmentReader, batch: Batch) -> Iterator[AccessUnit]:
-    """The samples, whose numbers follow each other in each track."""
-    numbers: dict[int, list[int]] = {}
-    for track, number in batch:
-        numbers.setdefault(track, []).append(number)
-    units = {track: iter(reader.read(track, mine[0], mine[-1] + 1)) for track, mine in numbers.items()}
-    return (next(units[track]) for track, _ in batch)
 
 
 def _places(reader: SegmentReader, lead_place: int) -> list[int]:

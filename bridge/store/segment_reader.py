@@ -81,15 +81,16 @@ class SegmentReader:
         """Where the last sample of any track ends. Raises ValueError without samples."""
         return self.index.span(self.lead).end_utc_ns
 
-    def read(self, track: int, first: int, until: int) -> list[AccessUnit]:
+    def read(self, track: int, first: int, until: int, *, whole: bool = False) -> list[AccessUnit]:
         """Samples first <= number < until of a track, in decoding order; `arrived_ns` is 0.
 
+        whole: each as one part, its NAL units behind their lengths as the file has them
         Raises IndexError for samples that are not there, OSError, DamagedError: the file is not what its index says.
         """
         samples = self.index.tracks[track]
         if not 0 <= first <= until <= len(samples):
             raise IndexError(f"{self.path}: samples {first} to {until} of track {track}, which has {len(samples)}")
-        split = self.tracks[track].codec.of_nal_units
+        split = self.tracks[track].codec.of_nal_units and not whole
         units = []
         for stretch in _stretches(samples.at, samples.size, first, until):
             data = read_at(self._descriptor, stretch.end - stretch.at, stretch.at)

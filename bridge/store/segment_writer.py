@@ -17,7 +17,6 @@ from pathlib import Path
 from bridge.base.errors import LocalProtocolError
 from bridge.base.media import AccessUnit, Track
 from bridge.base.time import NS_PER_S, ns_to_ticks, ticks_to_ns
-from bridge.store.decode_times import DecodeTimes, begin_run
 from bridge.store.format import (
     SEAL_HEAD,
     TRUN_FLAGS,
@@ -31,6 +30,7 @@ from bridge.store.format import (
 )
 from bridge.store.layout import RecordingFolder, sync_folder
 from bridge.store.sample_index import DAMAGED, KEY, SampleIndex
+from bridge.wire.mp4.decode_times import DecodeTimes, begin_run
 from bridge.wire.mp4.fragment import MDAT_HEADER_BYTES, TrackRun, mdat_header, moof, prft
 
 _LENGTH_BYTES = 4

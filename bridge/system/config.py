@@ -434,6 +434,9 @@ class Limits(Table):
     http_connections: Count = 500
     http_connections_per_address: Count = 128
     http_body_bytes: Size = 1_048_576
+    web_viewers: Count = 500
+    web_viewers_per_user: Count = 100
+    web_footage: Count = 64
     first_request_timeout_ns: Wait = Field(default=10 * NS_PER_S, alias="first_request_timeout")
     request_timeout_ns: Wait = Field(default=30 * NS_PER_S, alias="request_timeout")
     idle_timeout_ns: Wait = Field(default=60 * NS_PER_S, alias="idle_timeout")

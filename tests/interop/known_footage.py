@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from bridge.base.media import AccessUnit, Codec, Track
 from bridge.base.time import NS_PER_MS, NS_PER_S
 from bridge.store.chain import ChainWriter, What
-from bridge.store.decode_times import begin_run
 from bridge.store.rows import SegmentRow
 from bridge.system import schema
 from bridge.system.database import open_database
 from bridge.system.secrets import open_vault
+from bridge.wire.mp4.decode_times import begin_run
 from bridge.wire.payload import complete_track
 from tests.store.archive import Archive
 from tests.store.segments import RECORDER, SIGNER, START_NS, cut, finish, pictures

@@ -10,11 +10,11 @@ import av
 from bridge.base.media import AccessUnit, Codec, Track
 from bridge.base.time import NS_PER_S, ticks_to_ns
 from bridge.store.chain import KeySigner
-from bridge.store.decode_times import begin_run
 from bridge.store.format import ClockFacts, SegmentHeader
 from bridge.store.layout import RecordingFacts, StorageFacts, StorageFolder
 from bridge.store.segment_writer import FragmentUnits, SegmentWriter, segment_origins
 from bridge.wire import annexb
+from bridge.wire.mp4.decode_times import begin_run
 from bridge.wire.payload import complete_track
 from tests.wire import encoded
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from bridge.base.errors import LocalProtocolError
 from bridge.base.media import AccessUnit, Codec, Track
 from bridge.base.time import NS_PER_S, ticks_to_ns
-from bridge.store.decode_times import begin_run
 from bridge.store.format import ClockFacts
 from bridge.store.sample_index import DAMAGED, KEY
 from bridge.store.segment_reader import SegmentReader
@@ -23,6 +22,7 @@ from bridge.store.segment_writer import FragmentUnits, segment_origins
 from bridge.store.verify import verify
 from bridge.store.walk import read_head, walk
 from bridge.wire import annexb
+from bridge.wire.mp4.decode_times import begin_run
 from tests.store.segments import (
     AUDIO,
     CLOCK,

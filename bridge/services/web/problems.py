@@ -67,6 +67,7 @@ NAMES = {
     "conflict": "It cannot be done as things are",
     "range": "There is no such part of it",
     "busy": "Too much of this is going on already",
+    "unplayable": "No browser plays this codec in this form",
     "failed": "This failed on our side",
     "database": "The database cannot be used just now",
     "wrong-login": "User or password is wrong, or too many were tried",

@@ -5,6 +5,7 @@ entries        what a track holds: `avc1`, `hvc1`, `jpeg`, `mp4a`, `Opus`, `ulaw
 codecs         what a browser is asked about a track: `avc1.640028`
 init           the head of a fragmented file: `ftyp` and `moov`
 fragment       `prft`, `moof` and the head of `mdat`
+decode_times   decode times for what came without
 random_access  `mfra`: where decoding may start, at the end of a file
 plain          a file without fragments: its `moov` comes last
 evidence       `meta` of an export: who exported what, and signatures over the whole file

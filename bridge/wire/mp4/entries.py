@@ -13,6 +13,7 @@ from typing import assert_never
 from bridge.base.errors import DamagedError, RemoteProtocolError
 from bridge.base.media import Codec, Medium, Track
 from bridge.wire import payload
+from bridge.wire.audio import flac
 from bridge.wire.h264 import nal as h264
 from bridge.wire.h265 import nal as h265
 from bridge.wire.mp4.boxes import Box, box, child, full_box, read_fields, read_full, uuid_box
@@ -91,6 +92,13 @@ def sample_entry(track: Track) -> bytes:
         case Codec.ONVIF_METADATA:
             return box(kind, _METADATA.pack(1), _METADATA_STRINGS)
     assert_never(track.codec)
+
+
+def entry_for_browsers(track: Track) -> bytes:
+    """The same, of G.711 as browsers get it: `fLaC` with its STREAMINFO ("Encapsulation of FLAC in ISO BMFF" 3.3)."""
+    if track.codec in (Codec.PCMU, Codec.PCMA):
+        return box(b"fLaC", _audio(track), full_box(b"dfLa", 0, 0, flac.stream_info(track)))
+    return sample_entry(track)
 
 
 def parse_sample_entry(data: bytes | memoryview, entry: Box, clock_rate: int) -> Track:

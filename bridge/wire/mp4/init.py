@@ -4,12 +4,12 @@ Tracks have the ids 1, 2... in their order; the time scale of each is its clock 
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bridge.base.errors import DamagedError
 from bridge.base.media import Medium, Track
 from bridge.wire.mp4.boxes import Box, box, child, full_box, read_boxes, read_fields, read_full, whole_box
-from bridge.wire.mp4.entries import parse_sample_entry, sample_entry
+from bridge.wire.mp4.entries import entry_for_browsers, parse_sample_entry, sample_entry
 
 #: Of the times in `mvhd`, `tkhd` and `elst`.
 MOVIE_TIMESCALE = 90_000
@@ -53,9 +53,18 @@ _NO_SAMPLES = b"".join(
 
 def init(tracks: Sequence[Track]) -> tuple[bytes, bytes]:
     """(`ftyp`, `moov`) of a file whose fragments hold these tracks."""
-    traks = [trak([track], number, _NO_SAMPLES) for number, track in enumerate(tracks, 1)]
-    defaults = [full_box(b"trex", 0, 0, _EXTENDS.pack(number, 1, 0, 0, 0)) for number in range(1, len(tracks) + 1)]
-    return FTYP, box(b"moov", movie_header(0, len(tracks)), *traks, box(b"mvex", *defaults))
+    return FTYP, _moov(dict(enumerate(tracks, 1)), sample_entry)
+
+
+def init_for_browsers(tracks: Mapping[int, Track]) -> bytes:
+    """`ftyp` and `moov` for a browser, by the ids of the tracks: some may be left out. G.711 is told as FLAC."""
+    return FTYP + _moov(tracks, entry_for_browsers)
+
+
+def _moov(tracks: Mapping[int, Track], entry: Callable[[Track], bytes]) -> bytes:
+    traks = [trak([track], number, _NO_SAMPLES, entry=entry) for number, track in tracks.items()]
+    defaults = [full_box(b"trex", 0, 0, _EXTENDS.pack(number, 1, 0, 0, 0)) for number in tracks]
+    return box(b"moov", movie_header(0, max(tracks, default=0)), *traks, box(b"mvex", *defaults))
 
 
 def movie_header(duration: int, tracks: int) -> bytes:
@@ -72,6 +81,7 @@ def trak(
     duration: int = 0,
     media_duration: int = 0,
     edits: bytes = b"",
+    entry: Callable[[Track], bytes] = sample_entry,
 ) -> bytes:
     """`trak` with the id `number`.
 
@@ -80,6 +90,7 @@ def trak(
     duration:       what is shown of it, in MOVIE_TIMESCALE
     media_duration: of all its samples, in the track's clock rate
     edits:          `edts`, or nothing
+    entry:          makes a sample entry
     """
     track = formats[0]
     width, height = max(one.width for one in formats), max(one.height for one in formats)
@@ -90,7 +101,7 @@ def trak(
         _ENABLED_IN_MOVIE,
         _TRACK.pack(number, duration, 0, 0, volume, _MATRIX, _fixed_16(width), _fixed_16(height)),
     )
-    entries = full_box(b"stsd", 0, 0, _COUNT.pack(len(formats)), *map(sample_entry, formats))
+    entries = full_box(b"stsd", 0, 0, _COUNT.pack(len(formats)), *map(entry, formats))
     table = box(b"stbl", entries, tables)
     media = box(
         b"mdia",

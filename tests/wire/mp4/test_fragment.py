@@ -168,3 +168,19 @@ def test_any_bytes_give_runs_or_damage(data, at, gone):
         except DamagedError:
             continue
         assert fragment.parse_moof(fragment.moof(sequence, runs)) == (sequence, runs)
+
+
+@given(
+    st.integers(0, 0xFFFFFFFF),
+    st.integers(1, 0xFFFFFFFF),
+    st.integers(0, 0xFFFFFFFFFFFFFFFF),
+    st.integers(-(1 << 31), (1 << 31) - 1),
+    st.integers(0, 0xFFFFFFFF),
+    st.sampled_from([fragment.KEY_FLAGS, fragment.DELTA_FLAGS]),
+    st.integers(0, 0xFFFFFFF0),
+)
+def test_a_sample_alone_is_what_the_general_way_tells(sequence, track, time, offset, duration, flags, size):
+    head = fragment.head_of_one(sequence, track, time, offset, duration, flags, size)
+    run = fragment.TrackRun(track, time, (duration,), (size,), (flags,), (offset,))
+    assert fragment.parse_moof(head) == (sequence, [run])
+    assert head[-8:] == fragment.mdat_header(size)

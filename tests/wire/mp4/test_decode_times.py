@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bridge.base.errors import LocalProtocolError
 from bridge.base.media import Codec, Track
-from bridge.store.decode_times import MAX_REORDERED, DecodeTimes, begin_run
+from bridge.wire.mp4.decode_times import MAX_REORDERED, DecodeTimes, begin_run
 
 VIDEO = Track(Codec.H264, 90_000)
 AUDIO = Track(Codec.PCMU, 8000)

@@ -32,8 +32,9 @@ _NEVER = -1 << 80
 class DecodeTimes:
     """One track over one run, whatever segments and fragments it is cut into. A new run needs a new one."""
 
-    def __init__(self, track: Track) -> None:
-        self.depth = 0
+    def __init__(self, track: Track, depth: int = 0) -> None:
+        """depth: what is known of it already."""
+        self.depth = depth
         """Most samples so far that were decoded before one that is shown earlier."""
         self._may_reorder = track.codec.of_nal_units
         rate = _USUAL_VIDEO_RATE if track.medium is Medium.VIDEO else _USUAL_AUDIO_RATE
