@@ -86,11 +86,6 @@ class Views:
         statement = sa.delete(views).where(views.c.id == view_id)
         return self._database.write(lambda connection: connection.execute(statement).rowcount) > 0
 
-    def forget_user(self, user: str) -> int:
-        """What is his goes with him; how many those were."""
-        statement = sa.delete(views).where(views.c.owner == user)
-        return self._database.write(lambda connection: connection.execute(statement).rowcount)
-
 
 def _views(rows: sa.MappingResult) -> tuple[View, ...]:
     return tuple(View(**row) for row in rows)

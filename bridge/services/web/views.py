@@ -39,8 +39,8 @@ class ViewWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=64)
-    layout: str = Field(min_length=1, max_length=32)
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")
+    layout: str = Field(min_length=1, max_length=32, pattern=r"^[^\x00-\x1f\x7f]+$")
     cells: list[Cell] = Field(max_length=MAX_CELLS)
     shared: bool = False
 
@@ -106,6 +106,8 @@ class ViewPages:
         self._changed(None if view.shared else view.owner)
 
     async def _found(self, asked: Asked) -> View:
+        if not _ID.fullmatch(asked.place["id"]):
+            raise not_found()
         view: View | None = await self._in_thread(lambda: self._views.find(asked.place["id"]))
         if view is None or not (view.shared or view.owner == asked.principal.name):
             raise not_found()

@@ -105,6 +105,7 @@ def test_bounds(scene: Scene) -> None:
     setting = Setting(scene.rows)
     for body, field in (
         ({"name": "", "layout": "1", "cells": []}, "name"),
+        ({"name": "a\0b", "layout": "1", "cells": []}, "name"),
         ({"name": "a", "layout": "1", "cells": [{}] * 65}, "cells"),
         ({"name": "a", "layout": "1", "cells": [{"camera": 1}]}, "cells[0].camera"),
         ({"name": "a", "layout": "1", "cells": [], "x": 1}, "x"),
