@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from bridge.base.time import NS_PER_S, Clock
-from bridge.net.http import Head, HttpLimits, Reply
+from bridge.net.http import Head, HttpLimits
 from bridge.services.web.door import WebDoor
-from bridge.services.web.routes import Asked, Caller, Route, Routes, Who
+from bridge.services.web.page import page_routes, read_page
+from bridge.services.web.routes import Caller, Routes
 from bridge.services.web.sockets import SocketDoor
-from bridge.services.web.status import TEXT, MetricsAccess, status_routes
+from bridge.services.web.status import MetricsAccess, status_routes
 from bridge.system.config import Config
 
 
@@ -18,7 +19,7 @@ class Web:
     def __init__(self, reactor: Any, clock: Clock, config: Config, metrics: Callable[[], tuple[bytes, str]]) -> None:
         """metrics: the page and its content type."""
         limits = config.limits
-        routes = Routes([Route("GET", "/", _front, Who.ANYBODY, "What this is", content=TEXT)])
+        routes = Routes(page_routes(read_page()))
         routes.add(status_routes(metrics, MetricsAccess(config.security.metrics)))
         self.door = WebDoor(
             reactor,
@@ -40,12 +41,6 @@ class Web:
         """The service stops: open connections are told, or cut."""
         self.sockets.close()
         self.door.hang_up()
-
-
-def _front(asked: Asked) -> Reply:
-    return Reply(
-        200, b"Open Network Bridge. /healthz answers while the service runs; /metrics has its numbers.\n", TEXT
-    )
 
 
 def _find_caller(head: Head, peer: str) -> Caller | None:
