@@ -3,7 +3,7 @@
 # missing and leaves it to the tests to skip by name.
 set -eu
 case "${1:-test}" in
-    test) packages="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp gir1.2-gst-rtsp-server-1.0 python3-gi postgresql docker-compose systemd chromium" ;;
+    test) packages="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp gir1.2-gst-rtsp-server-1.0 python3-gi postgresql docker-compose systemd chromium nodejs" ;;
     bench) packages="gcc libc6-dev libssl-dev openssl gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp gir1.2-gst-rtsp-server-1.0 python3-gi" ;;
     *) echo "usage: $0 test|bench" >&2; exit 2 ;;
 esac

@@ -39,6 +39,7 @@ TESTED_ELSEWHERE = {
 
 # Test files without code of their name, and why.
 TESTS_OF_MORE = {
+    "tests/client/": "the page's own modules: bridge/client is no Python",
     "tests/dialogue/test_rtsp_client_and_server.py": "the two joined in memory",
     "tests/services/onvif/test_clients.py": "the call orders of known clients through the whole service",
     "tests/dialogue/test_rtsp_clients.py": "whole conversations of known clients with bridge/dialogue/rtsp_server.py",

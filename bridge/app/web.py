@@ -10,12 +10,13 @@ from bridge.app.resources import Resources
 from bridge.app.video import WebVideo
 from bridge.app.web_users import WebUsers
 from bridge.base.time import NS_PER_S, Clock
-from bridge.net.http import HttpLimits, Reply
+from bridge.net.http import HttpLimits
 from bridge.services.web.door import WebDoor
 from bridge.services.web.openapi import openapi_routes
-from bridge.services.web.routes import Asked, Route, Routes, Who
+from bridge.services.web.page import page_routes, read_page
+from bridge.services.web.routes import Routes
 from bridge.services.web.sockets import SocketDoor
-from bridge.services.web.status import TEXT, MetricsAccess, status_routes
+from bridge.services.web.status import MetricsAccess, status_routes
 from bridge.system.config import Config
 
 SWEEP_S = 60
@@ -42,7 +43,7 @@ class Web:
         """
         limits = config.limits
         self.video = video
-        routes = Routes([Route("GET", "/", _front, Who.ANYBODY, "What this is", content=TEXT)])
+        routes = Routes(page_routes(read_page()))
         routes.add(status_routes(metrics, MetricsAccess(config.security.metrics)))
         routes.add(video.routes())
         routes.add(users.routes())
@@ -92,9 +93,3 @@ class Web:
         self.sockets.close()
         self.door.hang_up()
         self.users.stop()
-
-
-def _front(asked: Asked) -> Reply:
-    return Reply(
-        200, b"Open Network Bridge. /healthz answers while the service runs; /metrics has its numbers.\n", TEXT
-    )

@@ -4,6 +4,7 @@ routes.py    the table: which method on which path, for whom, what goes in and o
 door.py      the HTTP port: screens, reads input, encodes answers by that table
 problems.py  errors as problem documents
 sockets.py   WebSockets, from the same kind of table
+page.py      the page itself: files of bridge/client
 status.py    /healthz and /metrics
 login.py     who is calling: passwords, cookies, tokens
 cookies.py   … as browsers carry them
