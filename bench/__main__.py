@@ -20,6 +20,7 @@ import structlog
 
 from bench import (
     behind,
+    capacity,
     fanout,
     first_picture,
     ingest,
@@ -81,6 +82,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "search": lambda plan, say: search.run(quick=plan.quick, say=say),
     "replay": lambda plan, say: replay.run(runs=plan.runs, seconds=plan.seconds, quick=plan.quick, say=say),
     "transports": lambda plan, say: transports.run(runs=plan.runs, seconds=plan.seconds, say=say),
+    "capacity": lambda plan, say: capacity.run(seconds=plan.seconds, quick=plan.quick, say=say),
     "web": lambda plan, say: web.run(runs=plan.runs, seconds=plan.seconds, say=say),
     "profiles": lambda plan, say: profiles.run(camera_counts=(32, 500), runs=max(plan.runs, 3), say=say),
 }

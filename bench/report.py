@@ -417,6 +417,53 @@ def of_transports(row: dict[str, Any]) -> Section:
     return Section(_TRANSPORTS, how, (_table(("", "TCP", "HTTP", "WebSocket", "TLS", "floor of TLS"), lines),), targets)
 
 
+def of_capacity(result: dict[str, Any]) -> Section:
+    """How much one process holds."""
+    first, again = result["startup"]["first"], result["startup"]["again"]
+    crowd, stuck, soap = result["crowd"], result["stuck"], result["soap"]
+    return Section(
+        "How much one process holds",
+        "`onb serve` as it ships, over the loopback address. Cameras that are configured and do not answer: from the"
+        " call to the line `ready`, and memory 10 s later. SOAP over connections that stay open, by second of the"
+        " service's CPU."
+        " Viewers of one camera of 4 Mbit/s over TCP; some more who ask for the same and never read.",
+        (
+            _table(
+                ("start with 100 cameras", "ready", "CPU until then", "memory"),
+                [
+                    (name, f"{one['ready_s']:.2f} s", f"{one['cpu_s']:.2f} s", f"{one['rss_mb']:.0f} MB")
+                    for name, one in (("the first", first), ("later ones", again))
+                ],
+            ),
+            _table(("SOAP request", "a core second"), [(name, f"{rate:.0f}") for name, rate in soap.items()]),
+            _table(
+                ("viewers", "alive", "latency p50, p99", "CPU", "the machine idle", "memory of one more"),
+                [
+                    (
+                        str(crowd["viewers"]),
+                        str(crowd["alive"]),
+                        f"{crowd['latency_ms_p50']:.0f} ms, {crowd['latency_ms_p99']:.0f} ms",
+                        f"{crowd['cpu_percent']:.0f} %",
+                        f"{crowd['idle_percent']:.0f} %",
+                        f"{crowd['kb_per_viewer']:.0f} kB",
+                    )
+                ],
+            ),
+        ),
+        (
+            Target("100 cameras configured: ready", 3, again["ready_s"], " s"),
+            Target("100 cameras configured: memory without viewers", 150, again["rss_mb"], " MB"),
+            Target("milliseconds of CPU a SOAP request (1,000 a second and core)", 1, 1000 / min(soap.values()), " ms"),
+            Target(f"{crowd['viewers']} viewers over TCP: who is not alive", 0, crowd["viewers"] - crowd["alive"]),
+            Target(f"{crowd['viewers']} viewers: pictures that the worst misses", 0, crowd["missed_units"]),
+            Target("memory of one more viewer", 50, crowd["kb_per_viewer"], " kB"),
+            Target("20 who never read beside 100: pictures that these miss", 0, stuck["missed_units"]),
+            Target("… their latency p99, to alone", 2, stuck["p99_ratio"], "x"),
+            Target("… memory", 20, stuck["more_mb"], " MB"),
+        ),
+    )
+
+
 def of_web(row: dict[str, Any]) -> Section:
     """bench/web.py"""
     how = (
@@ -448,6 +495,7 @@ MAKERS: dict[str, Callable[[Any], Section]] = {
     "profiles": of_profiles,
     "search": of_search,
     "transports": of_transports,
+    "capacity": of_capacity,
     "web": of_web,
 }
 

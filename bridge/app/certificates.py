@@ -1,6 +1,7 @@
 """Keeps the certificate of the TLS doors: looks at it every minute, has it renewed, and warns before it expires."""
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
+from bridge.base.events import Topic
 from bridge.base.time import NS_PER_S, Clock
 from bridge.services.tls.server import ServerTls
 from bridge.system.certificate_files import CertificateError
@@ -30,11 +32,22 @@ NAMES_NS = 3600 * NS_PER_S
 class DoorCertificates:
     """What `tls` shows. Reading and making block for the disk, and for a second when a key is made."""
 
-    def __init__(self, reactor: Any, clock: Clock, data: Path, vault: Vault, tls: ServerTls, in_thread: Any) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        clock: Clock,
+        data: Path,
+        vault: Vault,
+        tls: ServerTls,
+        in_thread: Any,
+        tell: Callable[[Topic, Mapping[str, int | str]], object] = lambda topic, data: None,
+    ) -> None:
         """
         reactor:   Any, see ServerTls
         in_thread: (work) -> Deferred of what it returns
+        tell:      who keeps events
         """
+        self._tell = tell
         self._clock, self._data, self._vault, self._tls = clock, data, vault, tls
         self._in_thread = in_thread
         self._log = structlog.get_logger().bind(part="tls")
@@ -123,6 +136,7 @@ class DoorCertificates:
             self._log.warning(
                 f"the certificate of the TLS doors {event}", expires=found.expires.isoformat(), ours=found.ours
             )
+            self._tell(Topic.CERTIFICATE_EXPIRES, {"Days": days, "Expires": found.expires.isoformat()})
         self._warned_days = days
 
     def _now(self) -> dt.datetime:

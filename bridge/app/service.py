@@ -18,10 +18,12 @@ from bridge.app.doors import Door, DoorError, OpenDoor, open_door
 from bridge.app.fleet import CameraSettings, Fleet
 from bridge.app.onvif import OnvifDoor, build_onvif
 from bridge.app.recording import Recording
+from bridge.app.resources import Parts, Resources
 from bridge.app.store import Store, problems_of
 from bridge.app.video import WebVideo
 from bridge.app.web import Web
 from bridge.app.web_users import WebUsers
+from bridge.base.events import Topic
 from bridge.base.time import NS_PER_S, Clock
 from bridge.dialogue.digest import DigestAuthenticator
 from bridge.media.hub import Hub
@@ -68,6 +70,7 @@ class Service:
         self._config, self._config_path, self._store = config, config_path, store
         self._log = structlog.get_logger()
         self._catalogue = Catalogue()
+        self._cameras: tuple[CameraConfig, ...] = ()
         self._gatekeeper = Gatekeeper()
         multicast = config.multicast
         # Before the doors, as it must know of a change of the catalogue before they ask for groups.
@@ -101,7 +104,9 @@ class Service:
         )
         self._devices = VirtualDevices(reactor, self._onvif)
         self._tls = ServerTls(reactor, handshake_s=limits.request_timeout_ns / NS_PER_S)
-        self._certificates = DoorCertificates(reactor, clock, config.data, store.vault, self._tls, self._in_thread)
+        self._certificates = DoorCertificates(
+            reactor, clock, config.data, store.vault, self._tls, self._in_thread, self._post
+        )
         self._tunnels = TunnelDoor(self._rtsp)
         self._websockets = WebSocketDoor(self._rtsp)
         self._onvif.server.add_door(self._tunnels)
@@ -136,6 +141,7 @@ class Service:
         self._devices.open(self._config, cameras.cameras)
         self._onvif.start()
         self._web.start()
+        self._resources.start()
         # What is there now stays for good, the compiled schemas above all: half a million objects that every full
         # collection would look at again, holding the reactor for a tenth of a second.
         gc.collect()
@@ -148,6 +154,7 @@ class Service:
         """Takes leave: of the network first, then of viewers and cameras; what is queued is written."""
         self._watchdog.stop()
         self._certificates.stop()
+        self._resources.stop()
         await self._control.close()
         await self._onvif.stop()
         for door in self._doors.values():
@@ -160,6 +167,7 @@ class Service:
         self._recording.begin_stop()
         await self._fleet.stop()
         self._pool.close()
+        await self._in_thread(self._resources.join)
         if not await self._in_thread(self._recording.join):
             self._log.warning("a storage does not answer; what is not written is recovered at the next start")
 
@@ -280,11 +288,13 @@ class Service:
         return {}
 
     def _apply_cameras(self, cameras: AllCameras) -> None:
+        self._cameras = cameras.cameras
         self._fleet.apply(map(camera_settings, cameras.cameras))
         self._recording.apply(self._config, cameras.cameras)
 
     def _rights_changed(self) -> None:
         self._rtsp.recheck()
+        self._resources.rights_changed()
         self._onvif.rights_changed()
         self._web.rights_changed()
 
@@ -307,6 +317,11 @@ class Service:
 
     def _in_thread(self, work: Callable[[], Any]) -> "Deferred[Any]":
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
+    def _post(self, topic: Topic, data: Mapping[str, int | str]) -> None:
+        """An event of the device itself."""
+        if self._store.events is not None:
+            self._store.events.post(topic, "", data, self._clock.utc_ns())
 
     # --- Parts -------------------------------------------------------------------------------------------------------
 
@@ -390,13 +405,42 @@ class Service:
                 numbers.of_process(self._watchdog, self._pool, self._store.audit),
             ]
         )
+        self._resources = Resources(
+            Parts(
+                self._reactor,
+                self._clock,
+                self._store,
+                self._catalogue,
+                self._gatekeeper,
+                self._recording,
+                self._snapshots,
+                self._in_thread,
+                lambda: self._config,
+                lambda: self._cameras,
+                self._watchdog,
+                self._certificates,
+                lambda: self._doors,
+                lambda: (self._rtsp.statistics.viewers, self._rtsp.statistics.replays),
+                self._cameras_changed,
+                self._certificates_changed,
+            )
+        )
 
         def of_files() -> bool:
             """Whether the certificate is the operator's own: ours no browser trusts by itself, and it may be lost."""
             current = self._certificates.current
             return current is not None and not current.ours
 
-        return Web(self._reactor, self._clock, self._config, page.render, users, of_files, self._video)
+        return Web(
+            self._reactor,
+            self._clock,
+            self._config,
+            page.render,
+            users,
+            self._resources,
+            of_files,
+            self._video,
+        )
 
     async def _still(self, camera_id: str) -> bytes | None:
         """The picture of a camera's main stream; None while there is none."""

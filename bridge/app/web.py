@@ -6,6 +6,7 @@ from typing import Any
 from twisted.internet.task import LoopingCall
 
 from bridge import __version__
+from bridge.app.resources import Resources
 from bridge.app.video import WebVideo
 from bridge.app.web_users import WebUsers
 from bridge.base.time import NS_PER_S, Clock
@@ -31,6 +32,7 @@ class Web:
         config: Config,
         metrics: Callable[[], tuple[bytes, str]],
         users: WebUsers,
+        resources: Resources,
         strict_transport: Callable[[], bool],
         video: WebVideo,
     ) -> None:
@@ -44,6 +46,7 @@ class Web:
         routes.add(status_routes(metrics, MetricsAccess(config.security.metrics)))
         routes.add(video.routes())
         routes.add(users.routes())
+        routes.add(resources.rows)
         self.door = WebDoor(
             reactor,
             clock,
@@ -59,7 +62,7 @@ class Web:
             caller_now=users.login.now,
             strict_transport=strict_transport,
         )
-        self.sockets = SocketDoor(self.door, reactor, Routes(video.sockets()))
+        self.sockets = SocketDoor(self.door, reactor, Routes((*resources.sockets, *video.sockets())))
         self.door.add_door(self.sockets)
         routes.add(openapi_routes(routes, self.sockets.rows, __version__, users.in_thread))
         self.users = users

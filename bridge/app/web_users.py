@@ -1,8 +1,6 @@
 """Builds what the web door knows of its callers: sessions, tokens, the log-in, the thread that compares passwords."""
 
-import os
 import secrets
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -25,9 +23,6 @@ from bridge.system.config import Config
 from bridge.system.lockout import Lockout
 from bridge.system.session_rows import SessionRows
 from bridge.system.sessions import Sessions
-
-NICENESS = 10
-"""Of the thread that hashes: video goes first."""
 
 InThread = Callable[[Callable[[], Any]], "Deferred[Any]"]
 
@@ -99,11 +94,8 @@ class WebUsers:
         return self._one_at_a_time.run(lambda: self.in_thread(work))
 
     def _in_worker(self, work: Callable[[], bool]) -> "Deferred[bool]":
-        def run() -> bool:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-            return work()
-
-        return deferToThreadPool(self._reactor, self._worker, run)
+        # Not niced: a thread that is put off while it holds the interpreter's lock puts off the reactor too.
+        return deferToThreadPool(self._reactor, self._worker, work)
 
 
 def _secure_url(config: Config, host_header: str) -> str:

@@ -7,7 +7,7 @@ import enum
 
 
 class Topic(enum.StrEnum):
-    """What happens to recordings and their cameras. source: what the event is about."""
+    """What happens to recordings, their cameras and the device itself. source: what the event is about."""
 
     SIGNAL_LOSS = "tns1:VideoSource/SignalLoss"
     """source: camera id; State true: its stream is gone."""
@@ -23,6 +23,8 @@ class Topic(enum.StrEnum):
     """source: storage name; Failed true: nothing can be written there; Reason: a sentence."""
     FOOTAGE_LOST = "onb:Recording/FootageLost"
     """source: recording token; Units that the disk was too slow for, since recording began."""
+    CERTIFICATE_EXPIRES = "onb:Certificate/Expires"
+    """source: ""; that of the TLS doors; Days: 30, 7, 1 or 0, within which it expires, or has; Expires: when."""
     CLOCK_SET = "onb:Clock/Set"
     """source: ""; the host's clock was set forward by ForwardSeconds; for an hour age deletes nothing."""
 

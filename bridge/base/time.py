@@ -11,6 +11,7 @@ Time zones exist in user interfaces only.
 """
 
 import datetime as dt
+import functools
 import re
 import time as _time
 from typing import NewType, Protocol
@@ -20,6 +21,7 @@ UtcNs = NewType("UtcNs", int)
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+_SECONDS_A_DAY = 86_400
 
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII
@@ -78,8 +80,16 @@ class ManualClock:
 def format_utc(utc_ns: int, *, digits: int = 3) -> str:
     """RFC 3339 in UTC with `digits` (0 to 9) digits of a second, cut, not rounded: `2026-11-21T09:00:00.250Z`."""
     seconds, fraction = divmod(utc_ns, NS_PER_S)
-    text = (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=seconds)).isoformat()  # noqa: DTZ001 - formatted as UTC below
-    return f"{text}.{fraction:09d}"[: 20 + digits if digits else 19] + "Z"
+    day, second = divmod(seconds, _SECONDS_A_DAY)
+    minute, second = divmod(second, 60)
+    text = f"{_format_day(day)}T{minute // 60:02d}:{minute % 60:02d}:{second:02d}.{fraction:09d}"
+    return text[: 20 + digits if digits else 19] + "Z"
+
+
+@functools.lru_cache(maxsize=64)
+def _format_day(day: int) -> str:
+    """Days since 1970 -> `2026-11-21`. Time lines format thousands of times of a few days."""
+    return (dt.date(1970, 1, 1) + dt.timedelta(days=day)).isoformat()
 
 
 def parse_utc(text: str) -> UtcNs:

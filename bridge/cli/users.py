@@ -14,6 +14,7 @@ from bridge.cli.terminal import (
     note,
     print_rows,
     read_password,
+    say,
 )
 
 users_app = typer.Typer(help="Who may log in.", no_args_is_help=True)
@@ -95,6 +96,15 @@ def users_password(name: str, password_file: PasswordFile = "", config: ConfigFi
         with open_users(loaded) as users:
             users.set_password(name, read_password(password_file), SystemClock().utc_ns())
         tell_service(loaded, "users-changed")
+
+
+@users_app.command("hash")
+def users_hash(password_file: PasswordFile = "") -> None:
+    """Print the argon2 hash of a password, for `password_hash` of a user of the web door alone."""
+    from bridge.system.passwords import hash_password
+
+    with errors_as_sentences():
+        say(hash_password(read_password(password_file)))
 
 
 def _literal(password: str) -> str:

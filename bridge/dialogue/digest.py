@@ -157,11 +157,13 @@ def _well_formed(credentials: DigestCredentials, algorithm: Algorithm) -> bool:
 
 def _answers(credentials: DigestCredentials, algorithm: Algorithm, method: str, password: str) -> bool:
     """Whether the response is right. Beyond ASCII some clients hash UTF-8 (RFC 7616 4), others Latin-1."""
-    texts = credentials.user + credentials.realm + password + credentials.uri + credentials.nonce
+    texts = credentials.user + credentials.realm + password + credentials.uri + credentials.nonce + credentials.cnonce
+    encodings = ["utf-8"]
     # The replacement of what Latin-1 lacks would make different passwords equal.
-    other = "latin-1" if all(character <= "\xff" for character in texts + credentials.cnonce) else "utf-8"
+    if not texts.isascii() and all(character <= "\xff" for character in texts):
+        encodings.append("latin-1")
     right = False
-    for encoding in ("utf-8", other):
+    for encoding in encodings:
         expected = wire.response(
             algorithm=algorithm,
             user=credentials.user,

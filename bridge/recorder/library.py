@@ -22,6 +22,8 @@ from bridge.store.rows import RecordingRow, RunRow, SegmentRow, SpanRow
 from bridge.store.segment_reader import SegmentReader
 from bridge.store.shelf import RecordingShelf
 
+_PAGE = 1000
+
 Live = Callable[[UUID], Sequence[LiveSegment]]
 """What the recorder is writing of a recording; `Recorder.live`. Safe on any thread."""
 
@@ -109,6 +111,20 @@ class Library:
         runs: list[RunRow] = [*self._index.runs(held.row.id, from_ns, until_ns)]
         runs += [run for run in live if run.start_utc_ns < until_ns and run.end_utc_ns > from_ns]
         return coverage(runs)
+
+    def size_between(self, held: Held, from_ns: int, until_ns: int) -> int:
+        """About how many bytes the footage of [from, until) has on disk, what is being written left out."""
+        size_bytes, at = 0, from_ns
+        seen: set[int] = set()
+        while page := self._index.segments_between(held.row.id, at, until_ns, _PAGE):
+            new = [row for row in page if row.serial not in seen]
+            for row in new:
+                within_ns = min(row.end_utc_ns, until_ns) - max(row.start_utc_ns, from_ns)
+                size_bytes += row.size_bytes * max(0, within_ns) // max(1, row.end_utc_ns - row.start_utc_ns)
+            if not new or len(page) < _PAGE:
+                break
+            seen, at = {row.serial for row in page}, page[-1].start_utc_ns
+        return size_bytes
 
     def reading(
         self,

@@ -448,6 +448,16 @@ class Limits(Table):
     event_age_ns: Retention | None = Field(default=None, alias="event_age")
 
 
+class Export(Table):
+    """[export]: exports through the web door; keep_ns, max_bytes: of finished files in data/exports."""
+
+    keep_ns: Retention = Field(default=7 * 86_400 * NS_PER_S, alias="keep")
+    max_bytes: Size = 50_000_000_000
+    min_free_bytes: Size = 2_000_000_000
+    waiting: Count = 50
+    waiting_per_user: Count = 10
+
+
 class GrantConfig(Table):
     """[[user.grant]]."""
 
@@ -562,6 +572,7 @@ class Config(Table):
     clients: Clients = Clients()
     events: Events = Events()
     limits: Limits = Limits()
+    export: Export = Export()
     users: Several[UserConfig] = Field(default=(), alias="user")
     cameras: Several[CameraConfig] = Field(default=(), alias="camera")
 

@@ -20,6 +20,7 @@ _LIVE_TABLES = (
     "clients",
     "events",
     "limits",
+    "export",
 )
 
 

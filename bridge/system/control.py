@@ -19,11 +19,12 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, TypedDict
 
 from bridge.base.errors import BridgeError, RemoteProtocolError
 from bridge.base.media import Medium
 from bridge.system.camera_trust import TrustedCertificate
-from bridge.system.catalogue import Catalogue, LiveStream
+from bridge.system.catalogue import Camera, Catalogue, LiveStream
 
 SOCKET_FILE = "onb.sock"
 LINE_LIMIT_BYTES = 8 * 1024 * 1024
@@ -129,18 +130,27 @@ def describe_cameras(
     trusted:    by camera, the certificates that it is trusted with
     """
     return [
-        {
-            "id": camera.id,
-            "name": camera.name,
-            "state": camera.state.value,
-            "reason": camera.reason,
-            "streams": [
-                _describe_stream(stream, recordings.get((camera.id, stream.name))) for stream in camera.streams
-            ],
-        }
-        | describe_certificates(trusted.get(camera.id, ()))
+        {**describe_camera(camera, recordings)} | describe_certificates(trusted.get(camera.id, ()))
         for camera in catalogue.cameras()
     ]
+
+
+class DescribedCamera(TypedDict):
+    """One camera of the list."""
+
+    id: str
+    name: str
+    state: str
+    reason: str
+    streams: list[dict[str, Any]]  # Any: see describe_stream
+
+
+def describe_camera(camera: Camera, recordings: Mapping[tuple[str, str], tuple[str, str]]) -> DescribedCamera:
+    """One camera. Every door tells of cameras by this."""
+    streams = [_describe_stream(stream, recordings.get((camera.id, stream.name))) for stream in camera.streams]
+    return DescribedCamera(
+        id=camera.id, name=camera.name, state=camera.state.value, reason=camera.reason, streams=streams
+    )
 
 
 def describe_certificates(trusted: Sequence[TrustedCertificate]) -> dict[str, object]:

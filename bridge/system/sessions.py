@@ -29,7 +29,8 @@ GRACE_NS = 10 * NS_PER_S
 """For so long the tokens before are taken too: two tabs refresh at the same moment, and requests are on their way."""
 
 AHEAD_NS = 600 * NS_PER_S
-"""A session from further ahead than this was begun while the clock was wrong; it would live for too long."""
+"""A session from further ahead than this does not count: the clock was wrong then, or is wrong now, as when a machine
+starts that does not keep the time. It is not removed, as it may be right later."""
 
 PER_USER = 32
 IN_ALL = 4096
@@ -121,8 +122,8 @@ class Sessions:
     def begin(self, user: str, peer: str, now: MonotonicNs, utc_ns: UtcNs) -> tuple[Session, Tokens]:
         """A session of a user who has proved himself."""
         self.sweep(now, utc_ns)
-        self._make_room([one for one in self._sessions.values() if one.user == user], PER_USER)
-        self._make_room(self._sessions.values(), IN_ALL)
+        self._make_room([one for one in self._sessions.values() if one.user == user], PER_USER, utc_ns)
+        self._make_room(self._sessions.values(), IN_ALL, utc_ns)
         stamp = self._stamp_of(user) or b""
         session_id = new_id(self._random_bytes)
         tokens = self._new_tokens(session_id)
@@ -167,7 +168,6 @@ class Sessions:
         if session is None:
             raise RefreshError("the session is not known: it has ended, or never was")
         if not _alive(session.row, utc_ns):
-            self.end(session.id)
             raise RefreshError("the session has expired", session.user)
         digest = _digest(token, session.stamp)
         if not hmac.compare_digest(digest, session.row.refresh_sha256):
@@ -216,7 +216,7 @@ class Sessions:
         """Ends those whose time is over, and forgets tokens that are not needed any more. How many ended."""
         ended = 0
         for session in list(self._sessions.values()):
-            if not _alive(session.row, utc_ns):
+            if utc_ns >= session.row.expires_utc_ns:
                 self.end(session.id)
                 ended += 1
                 continue
@@ -246,8 +246,8 @@ class Sessions:
     def _new_tokens(self, session_id: str) -> Tokens:
         return Tokens(new_token(self._random_bytes), f"{session_id}.{new_token(self._random_bytes)}")
 
-    def _make_room(self, among: Iterable[Session], most: int) -> None:
-        oldest_first = sorted(among, key=lambda one: one.row.refreshed_utc_ns)
+    def _make_room(self, among: Iterable[Session], most: int, utc_ns: UtcNs) -> None:
+        oldest_first = sorted(among, key=lambda one: (_alive(one.row, utc_ns), one.row.refreshed_utc_ns))
         for session in oldest_first[: max(0, len(oldest_first) + 1 - most)]:
             self.end(session.id)
 

@@ -1,4 +1,4 @@
-"""Cameras that `onb cameras add` keeps in config.db, beside those of the file.
+"""Cameras that `onb cameras add` and the API keep in config.db, beside those of the file.
 
 Their definitions are [[camera]] tables as JSON, sealed as a whole, as addresses hold log-ins.
 """
@@ -55,8 +55,7 @@ class StoredCameras:
     def add(self, table: Mapping[str, object], of_file: Iterable[CameraConfig], utc_ns: UtcNs) -> CameraConfig:
         """Keeps a [[camera]] table. Raises FaultyConfigurationError, CamerasError, DatabaseUnusableError."""
         camera = read_camera(table, environ={})
-        if any(camera.id == one.id for one in of_file):
-            raise CamerasError(f"camera {camera.id} stands in the configuration file: change it there")
+        _check_not_of_file(camera.id, of_file)
         row = {"id": camera.id, "definition": self._vault.seal(json.dumps(table)), "created_utc_ns": utc_ns}
         try:
             self._database.write(lambda connection: connection.execute(sa.insert(schema.cameras), row).close())
@@ -64,10 +63,36 @@ class StoredCameras:
             raise CamerasError(f"a camera {camera.id} is there already") from None
         return camera
 
+    def table(self, camera_id: str) -> dict[str, object] | None:
+        """The [[camera]] table of one, its log-ins included; None: there is none of that id. Raises SecretsError."""
+        query = sa.select(schema.cameras.c.definition).where(schema.cameras.c.id == camera_id)
+        sealed = self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
+        if sealed is None:
+            return None
+        table: dict[str, object] = json.loads(self._vault.open(sealed))
+        return table
+
+    def change(self, table: Mapping[str, object], of_file: Iterable[CameraConfig]) -> CameraConfig:
+        """Puts it in the place of the one of its id. Raises as `add` does."""
+        camera = read_camera(table, environ={})
+        _check_not_of_file(camera.id, of_file)
+        statement = (
+            sa.update(schema.cameras)
+            .where(schema.cameras.c.id == camera.id)
+            .values(definition=self._vault.seal(json.dumps(table)))
+        )
+        if self._database.write(lambda connection: connection.execute(statement).rowcount) == 0:
+            raise CamerasError(f"there is no camera {camera.id}")
+        return camera
+
     def remove(self, camera_id: str, of_file: Iterable[CameraConfig]) -> None:
         """Takes a camera out. Its recordings stay. Raises CamerasError, DatabaseUnusableError."""
-        if any(camera_id == one.id for one in of_file):
-            raise CamerasError(f"camera {camera_id} stands in the configuration file: change it there")
+        _check_not_of_file(camera_id, of_file)
         statement = sa.delete(schema.cameras).where(schema.cameras.c.id == camera_id)
         if self._database.write(lambda connection: connection.execute(statement).rowcount) == 0:
             raise CamerasError(f"there is no camera {camera_id}")
+
+
+def _check_not_of_file(camera_id: str, of_file: Iterable[CameraConfig]) -> None:
+    if any(camera_id == one.id for one in of_file):
+        raise CamerasError(f"camera {camera_id} stands in the configuration file: change it there")

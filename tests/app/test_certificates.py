@@ -28,7 +28,11 @@ class Stage:
         self.tls = ServerTls(self.reactor)
         self.threads = 0
         vault = Vault(b"A" * 43 + b"=")
-        self.certificates = DoorCertificates(self.reactor, self.clock, folder, vault, self.tls, self.in_thread)
+        self.events: list[tuple[str, Any]] = []
+        self.certificates = DoorCertificates(
+            *(self.reactor, self.clock, folder, vault, self.tls, self.in_thread),
+            lambda topic, data: self.events.append((topic, data["Days"])),
+        )
 
     def in_thread(self, work: Any) -> "Deferred[Any]":
         self.threads += 1
@@ -99,6 +103,7 @@ def test_yours_is_warned_of_once_at_each_stage(stage: Stage) -> None:
     said = [line["event"] for lines, _ in warned for line in lines]
     soon, over = "expires soon", "has expired: clients refuse these doors"
     assert said == [f"the certificate of the TLS doors {end}" for end in (soon, soon, soon, over)]
+    assert stage.events == [("onb:Certificate/Expires", days) for days in (30, 7, 1, 0)]
 
 
 def test_what_cannot_be_renewed_stays_and_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+from bridge.system.passwords import Credential, proves
 from tests.cli.onb import ROOT, onb, secret
 
 
@@ -29,6 +30,21 @@ def test_users(folder):
     assert secret(folder, "bob") == "hunter2 too"
     assert onb("users", "remove", "bob").exit_code == 0
     assert onb("users", "list").stdout == "op\tviewer\t*\t\tfile\n"
+
+
+def test_for_the_web_alone_the_hash_is_kept(folder):
+    added = onb("users", "add", "bob", "--door", "web", "--password-file", "-", typed="hunter2\n")
+    assert (added.exit_code, added.output) == (0, "")
+    assert secret(folder, "bob") is None
+    assert json.loads(onb("users", "list", "--json").stdout)[1]["doors"] == ["web"]
+    assert onb("users", "password", "bob", "--password-file", "-", typed="new\n").exit_code == 0
+    assert secret(folder, "bob") is None
+
+
+def test_a_hash_for_the_file(folder):
+    printed = onb("users", "hash", "--password-file", "-", typed="hunter2\n")
+    assert printed.exit_code == 0
+    assert proves("hunter2", Credential(hash=printed.stdout.strip()), None)
 
 
 def test_two_processes_at_their_first_start(folder):

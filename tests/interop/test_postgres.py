@@ -33,18 +33,22 @@ from tests.store.test_index import TestStoragesAndRecordings, TestTime
 from tests.store.test_index_changes import TestChanges
 from tests.store.test_oldest import TestOldest
 from tests.store.test_schema import TestMigrations
+from tests.system.test_api_tokens import TestApiTokens
 from tests.system.test_events import TestEvents
 from tests.system.test_evidence import TestEvidence
+from tests.system.test_session_rows import TestSessionRows
 
 pytestmark = pytest.mark.interop
 
 __all__ = [
     "TestAnyDatabase",
+    "TestApiTokens",
     "TestChanges",
     "TestEvents",
     "TestEvidence",
     "TestMigrations",
     "TestOldest",
+    "TestSessionRows",
     "TestStoragesAndRecordings",
     "TestTime",
     "TestWholeWay",

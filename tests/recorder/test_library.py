@@ -127,3 +127,17 @@ def test_tracks_at_an_instant(recorded):
             assert [track.codec for track in library.tracks_at(held, instant)] == [VIDEO.codec, AUDIO.codec]
         assert library.tracks_at(held, held.from_ns - 1) == ()
         assert library.tracks_at(held, held.until_ns) == ()
+
+
+def test_about_how_many_bytes_a_stretch_has(recorded, monkeypatch):
+    recorded.end()
+    library = Library(recorded.index)
+    held = library.recordings()[0]
+    whole = sum(row.size_bytes for row in recorded.rows())
+    assert library.size_between(held, held.from_ns, held.until_ns) == whole
+    middle = (held.from_ns + held.until_ns) // 2
+    parts = library.size_between(held, held.from_ns, middle) + library.size_between(held, middle, held.until_ns)
+    assert whole - len(recorded.rows()) <= parts <= whole
+    assert library.size_between(held, 0, held.from_ns) == 0
+    monkeypatch.setattr("bridge.recorder.library._PAGE", 2)
+    assert library.size_between(held, 0, 2 * held.until_ns) == whole

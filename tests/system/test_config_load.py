@@ -32,7 +32,7 @@ def faults(text: str) -> list[str]:
 
 
 KNOWN = (
-    "bind, bind_door, camera, clients, data, database, discovery, events, limits, multicast, ports, public, recording,"
+    "bind, bind_door, camera, clients, data, database, discovery, events, export, limits, multicast, ports, public, recording,"
     " rtsp, security, tls, user"
 )
 CAMERA_KEYS = (
@@ -98,7 +98,7 @@ BROKEN = [
     ('[[user]]\nname = "op"\npassword = "hunter2"\npassword_file = "/nonexistent"',
      ['user[0].password_file: "/nonexistent": expected a password file that can be read (No such file or directory)']),
     ('[[user]]\nname = "op"\ndoors = ["web"]\npassword_hash = "$argon2id$hunter2"',
-     ['user[0].password_hash: ***: expected an argon2 hash such as "$argon2id$v=19$m=19456,t=2,p=1$…", of at most 1 GiB (m), 16 passes (t) and 16 lanes (p)']),
+     ['user[0].password_hash: ***: expected an argon2 hash such as "$argon2id$v=19$m=19456,t=2,p=1$…", of at most 1 GiB in all passes (m times t) and 16 lanes (p)']),
     ('[[user]]\nname = "op"\npassword_hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$aHVudGVyMmh1bnRlcjI"',
      ['user[0].password_hash: ***: expected password or password_file, as ONVIF and RTSP digest need the secret itself; or doors = ["web"]']),
     (USER + 'role = "boss"', ['user[0].role: "boss": expected "administrator", "operator" or "viewer"']),

@@ -169,16 +169,32 @@ def test_ends_after_a_day_without_use_and_after_a_month_in_all() -> None:
     assert one.rows.kept == {}
 
 
-def test_a_session_from_a_clock_that_was_wrong_ends() -> None:
+def test_a_session_from_a_clock_that_was_wrong_does_not_count() -> None:
     one = Setting()
     one.ahead = 365 * 24 * 3600 * NS_PER_S
-    session, _ = one.begin()
+    session, tokens = one.begin()
     one.ahead = 0
     assert one.sessions.get(session.id, one.utc) is None
+    assert one.user_of(tokens.access) is None
+    with pytest.raises(RefreshError, match="expired"):
+        one.refresh(tokens)
+    for _ in range(PER_USER):
+        one.begin()  # it is the first to give way
+    assert session.id not in one.rows.kept
     one.ahead = AHEAD_NS
     session, _ = one.begin()
     one.ahead = 0
     assert one.sessions.get(session.id, one.utc) is session
+
+
+def test_a_machine_that_wakes_up_in_1970_logs_nobody_out() -> None:
+    one = Setting()
+    session, tokens = one.begin()
+    one.ahead = -START
+    one.start()
+    assert one.sessions.get(session.id, one.utc) is None
+    one.ahead = 0
+    assert one.refresh(tokens)
 
 
 def test_another_password_ends_it() -> None:

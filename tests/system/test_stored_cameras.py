@@ -56,3 +56,22 @@ def test_hidden_and_unreadable_ones_are_named(tmp_path, stored):
     database.close()
     assert together.cameras == ()
     assert together.problems[0].startswith("camera gate of the database is left out: sealed with another key")
+
+
+def test_one_is_changed_in_its_place(stored):
+    for id_ in ("zoo", "attic"):
+        stored.add({"id": id_, "url": "rtsp://admin:hunter2@192.0.2.2/x"}, OF_FILE, NOW)
+    table = stored.table("zoo")
+    assert table == {"id": "zoo", "url": "rtsp://admin:hunter2@192.0.2.2/x"}
+    stored.change(table | {"name": "The zoo"}, OF_FILE)
+    assert [(camera.id, camera.name) for camera in stored.with_file(()).cameras] == [
+        ("zoo", "The zoo"),
+        ("attic", "attic"),
+    ]
+    assert stored.table("nobody") is None
+    with pytest.raises(CamerasError, match="there is no camera nobody"):
+        stored.change(table | {"id": "nobody"}, OF_FILE)
+    with pytest.raises(CamerasError, match="camera gate stands in the configuration file"):
+        stored.change(table | {"id": "gate"}, OF_FILE)
+    with pytest.raises(FaultyConfigurationError, match="record"):
+        stored.change(table | {"record": "perhaps"}, OF_FILE)

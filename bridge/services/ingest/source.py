@@ -15,8 +15,7 @@ from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.backoff import Backoff
 from bridge.dialogue.rtsp_client_events import DownReason, Lower
 from bridge.media.hub import Hub
-from bridge.services.ingest.aiortsp_driver import AiortspDriver
-from bridge.services.ingest.driver import Driver, DriverMaker, Errand
+from bridge.services.ingest.driver import Driver, DriverMaker, DriverOwner, Errand
 from bridge.services.ingest.native import NativeDriver
 from bridge.services.ingest.reception import IngestStatistics
 from bridge.services.ingest.tls import CameraTls, Trust
@@ -26,7 +25,15 @@ from bridge.wire.rtsp.url import RtspUrl
 TUNNEL = "http"
 """The transport that is not the camera's choice: RTSP and media through HTTP."""
 
-DRIVERS: Mapping[str, DriverMaker] = {"native": NativeDriver, "aiortsp": AiortspDriver}
+
+def _aiortsp(errand: Errand, owner: DriverOwner) -> Driver:
+    """Imported where a camera asks for it: 7 MB that hardly any installation needs."""
+    from bridge.services.ingest.aiortsp_driver import AiortspDriver
+
+    return AiortspDriver(errand, owner)
+
+
+DRIVERS: Mapping[str, DriverMaker] = {"native": NativeDriver, "aiortsp": _aiortsp}
 
 _KEEPS_ITS_DISTANCE = frozenset({DownReason.AUTH, DownReason.CERTIFICATE})
 """Soon nothing will be different, until somebody has done something about it."""

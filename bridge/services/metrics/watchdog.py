@@ -39,6 +39,7 @@ class Watchdog:
         self._minute_ends_ns = 0
         self.lag_ns = 0
         self.worst_lag_ns = 0
+        self._untaken_ns = 0
         self.held = 0
 
     def start(self) -> None:
@@ -51,6 +52,11 @@ class Watchdog:
         self._wind(0)
         if self._call is not None and self._call.active():
             self._call.cancel()
+
+    def take_worst_ns(self) -> int:
+        """The worst lag since this was asked last."""
+        worst, self._untaken_ns = self._untaken_ns, 0
+        return worst
 
     def on_alarm(self, _number: int, frame: FrameType | None) -> None:
         """The heartbeat is overdue: notes what runs instead."""
@@ -69,6 +75,7 @@ class Watchdog:
         if now >= self._minute_ends_ns:
             self._minute_ends_ns, self.worst_lag_ns = now + 60 * NS_PER_S, 0
         self.worst_lag_ns = max(self.worst_lag_ns, self.lag_ns)
+        self._untaken_ns = max(self._untaken_ns, self.lag_ns)
         if self.lag_ns > HELD_NS:
             self.held += 1
             where = self._seen_at or "not seen: the host may have been busy"

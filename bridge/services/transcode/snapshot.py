@@ -65,6 +65,10 @@ class Snapshots:
         still.waiting.append(waiting)
         return await waiting
 
+    async def of_unit(self, key: AccessUnit, track: Track) -> bytes:
+        """The JPEG of a key frame that was recorded; not kept. TranscodeError when it does not decode."""
+        return key.parts[0] if track.codec is Codec.JPEG else await self._workers.still(_job(key, track))
+
     async def _decode(self, still: _Still, track: Track) -> None:
         try:
             jpeg = await self._workers.still(_job(still.key, track))

@@ -12,4 +12,10 @@ session.py   /api/v1/session
 tokens.py    /api/v1/tokens
 users.py     /api/v1/users
 openapi.py   the table as an OpenAPI document
+
+Resources, each with its models: cameras.py, camera_changes.py, stills.py (snapshots), recordings.py, exports.py,
+views.py, system.py, certificates.py, notices.py (a WebSocket that tells what to fetch again).
+
+times.py     times as they are taken
+files.py     a file as a response, whole or in parts
 """

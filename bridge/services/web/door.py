@@ -1,5 +1,6 @@
 """The web door on 8081 and 8082: screens each request by the table of routes, reads its input, encodes its answer."""
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -240,8 +241,14 @@ def _encoded(route: Route, value: Any) -> Reply | None:
         return value
     if route.answer is None:
         return Reply(route.status) if route.status == 204 else None
-    body = TypeAdapter(route.answer).dump_json(value, by_alias=True)
+    body = _adapter(route.answer).dump_json(value, by_alias=True)
     return Reply(route.status, body, JSON_TYPE, (("Cache-Control", "no-store"),))
+
+
+@functools.cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    """One for each model of the table: making one costs more than most answers."""
+    return TypeAdapter(model)
 
 
 def _peer(channel: DoorChannel) -> str:

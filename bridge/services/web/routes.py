@@ -153,16 +153,17 @@ class Routes:
     def find(self, method: str, path: str) -> Found | None:
         """None: there is nothing at that path. HEAD asks for what GET gives."""
         parts = path.split("/")[1:]
+        allowed: set[str] = set()
         for shape in self._shapes.get(len(parts), ()):
             if not _fits(shape, parts):
                 continue
             methods = self._by_shape[shape]
-            allowed = tuple(sorted({*methods, *(("HEAD",) if "GET" in methods else ())}))
+            allowed |= {*methods, *(("HEAD",) if "GET" in methods else ())}
             route = methods.get("GET" if method == "HEAD" else method)
-            if route is None:
-                return Found(None, allowed=allowed)
-            return Found(route, _place(route.path, parts), allowed)
-        return None
+            # What has no such method may be hiding something by its name: a camera that is called `test`.
+            if route is not None:
+                return Found(route, _place(route.path, parts), tuple(sorted(allowed)))
+        return Found(None, allowed=tuple(sorted(allowed))) if allowed else None
 
 
 def _fits(shape: Sequence[str | None], parts: Sequence[str]) -> bool:

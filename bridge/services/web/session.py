@@ -21,6 +21,8 @@ from bridge.system.access import Action, Principal, Role
 from bridge.system.sessions import RefreshError, Session, Tokens
 
 MAX_PASSWORD = 1024
+BODY_BYTES = 16 * 1024
+"""Of strangers: a password of that length, each character escaped."""
 
 
 class LogIn(BaseModel):
@@ -179,6 +181,7 @@ def session_routes(login: Login, version: str, ended: Callable[[], None]) -> lis
             anybody,
             "Log in",
             body=LogIn,
+            body_bytes=BODY_BYTES,
             answer=LoggedIn,
             problems=("wrong-login", "busy", "plain-http", "foreign-origin"),
         ),
@@ -199,6 +202,7 @@ def session_routes(login: Login, version: str, ended: Callable[[], None]) -> lis
             anybody,
             "New tokens for a refresh token, which is used up",
             body=Refresh,
+            body_bytes=BODY_BYTES,
             answer=LoggedIn,
             problems=("log-in", "foreign-origin"),
         ),

@@ -3,10 +3,11 @@
 It tells of tracks as browsers get them: G.711 is sent to them as FLAC.
 """
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from bridge.base.errors import RemoteProtocolError
-from bridge.base.media import Codec, Track
+from bridge.base.media import Codec, Medium, Track
 from bridge.wire.audio import aac
 from bridge.wire.h264 import nal as h264
 from bridge.wire.h265 import nal as h265
@@ -33,6 +34,22 @@ def codecs_string(track: Track) -> str | None:
         case Codec.JPEG | Codec.AAC_LATM | Codec.G726 | Codec.ONVIF_METADATA:
             return None
     assert_never(track.codec)
+
+
+def media_type(tracks: Iterable[Track]) -> str | None:
+    """`video/mp4; codecs="avc1.640028,mp4a.40.2"`: the first picture and the first sound that can be told of.
+
+    None where there are pictures and no browser plays them, or nothing is known yet.
+    """
+    first: dict[Medium, Track] = {}
+    for track in tracks:
+        first.setdefault(track.medium, track)
+    video, audio = first.get(Medium.VIDEO), first.get(Medium.AUDIO)
+    told = [codecs_string(track) for track in (video, audio) if track is not None]
+    if video is not None and told[0] is None:
+        return None
+    known = ",".join(one for one in told if one)
+    return f'{"video" if video else "audio"}/mp4; codecs="{known}"' if known else None
 
 
 def _avc(track: Track) -> str | None:

@@ -92,3 +92,17 @@ def test_after_a_failure_the_next_one_tries_again() -> None:
     second = ask(snapshots, hub)
     workers.jobs[1][1].callback(b"jpeg")
     assert second == [b"jpeg"]
+
+
+def test_a_recorded_key_frame_is_decoded_with_its_parameter_sets() -> None:
+    workers = FakeWorkers()
+    snapshots = Snapshots(workers)
+    track = Track(Codec.H264, 90000, parameter_sets=(b"\x67", b"\x68"))
+    asked = Deferred.fromCoroutine(snapshots.of_unit(AccessUnit(0, 0, 0, 0, True, (b"\x65a",)), track))
+    ((job, done),) = workers.jobs
+    assert job == StillJob(Codec.H264, (b"\x67", b"\x68", b"\x65a"))
+    done.callback(b"jpeg")
+    assert asked.result == b"jpeg"  # type: ignore[attr-defined]  # Twisted sets it
+    picture = AccessUnit(0, 0, 0, 0, True, (b"picture",))
+    asked = Deferred.fromCoroutine(snapshots.of_unit(picture, Track(Codec.JPEG, 90000)))
+    assert asked.result == b"picture"  # type: ignore[attr-defined]  # the same

@@ -2,7 +2,7 @@ import pytest
 
 from bridge.services.web.problems import ProblemError
 from bridge.services.web.status import MetricsAccess, status_routes
-from tests.services.web.web_setting import asked, handler
+from tests.services.web.web_setting import ANNA, VERA, asked, handler
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,10 @@ def test_who_may_read_the_metrics(access: MetricsAccess, peer: str, allowed: boo
 def test_health_says_nothing_but_ok() -> None:
     health = handler(status_routes(lambda: (b"", ""), MetricsAccess.NOBODY), "/healthz")
     assert health(asked()).body == b"ok\n"
+
+
+def test_administrators_read_the_metrics_from_everywhere() -> None:
+    metrics = handler(status_routes(lambda: (b"page", "text/x"), MetricsAccess.NOBODY), "/metrics")
+    assert metrics(asked(ANNA)).body == b"page"
+    with pytest.raises(ProblemError, match="no such thing"):
+        metrics(asked(VERA))

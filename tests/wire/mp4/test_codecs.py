@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bridge.base.media import Codec, Track
 from bridge.wire import payload
 from bridge.wire.h265 import nal as h265
-from bridge.wire.mp4.codecs import codecs_string
+from bridge.wire.mp4.codecs import codecs_string, media_type
 from tests.wire.encoded import pictures
 
 TABLE = {
@@ -37,6 +37,23 @@ TABLE = {
 def test_table(name: str) -> None:
     track, expected = TABLE[name]
     assert codecs_string(track) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["H.264 High 4.0", "AAC-LC"], 'video/mp4; codecs="avc1.640028,mp4a.40.2"'),
+        (["metadata", "mu-law", "H.264 High 4.0"], 'video/mp4; codecs="avc1.640028,flac"'),
+        (["H.264 High 4.0", "G.726"], 'video/mp4; codecs="avc1.640028"'),
+        (["JPEG", "AAC-LC"], None),
+        (["H.264, nothing known yet", "AAC-LC"], None),
+        (["Opus"], 'audio/mp4; codecs="opus"'),
+        (["G.726"], None),
+        ([], None),
+    ],
+)
+def test_media_type(names: list[str], expected: str | None) -> None:
+    assert media_type(TABLE[name][0] for name in names) == expected
 
 
 def test_h264_of_an_encoder() -> None:
