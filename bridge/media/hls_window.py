@@ -8,15 +8,16 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bridge.base.time import NS_PER_S, format_utc, ticks_to_ns
+from bridge.base.time import NS_PER_MS, NS_PER_S, format_utc, ticks_to_ns
 from bridge.media.fragment_track import Fragment
 from bridge.media.live_fragments import Beginning, LiveFragments
 
 TARGET_S = 6
-"""No segment is longer (EXT-X-TARGETDURATION, 4.4.3.1)."""
+"""No segment is longer. A playlist tells less (EXT-X-TARGETDURATION, 4.4.3.1) where the first segment was short,
+as players that know no parts look for new ones that often."""
 
-SEGMENT_NS = 2 * NS_PER_S
-"""At the first key frame behind it a segment ends."""
+SEGMENT_NS = 1900 * NS_PER_MS
+"""At the first key frame behind it a segment ends: at each of a camera that sends one every two seconds."""
 
 KEPT_SEGMENTS = 12
 KEPT_BYTES = 48 << 20
@@ -78,6 +79,7 @@ class HlsWindow:
         self._open: list[Fragment] = []
         self._step_ns = _PART_NS
         self._part_ns = 0
+        self._target_s = TARGET_S
         self._cut = True
         stream.tap(self)
 
@@ -132,7 +134,7 @@ class HlsWindow:
             self._part_ns = _PART_NS if short else max(_LONG_PART_NS, step_ns)
         lasts_ns = at_ns - _starts_ns(first)
         whole_ns = self._segments[-1].lasts_ns + lasts_ns
-        ends = (fragment.key and whole_ns >= SEGMENT_NS) or whole_ns + self._step_ns > TARGET_S * NS_PER_S
+        ends = (fragment.key and whole_ns >= SEGMENT_NS) or whole_ns + self._step_ns > self._target_s * NS_PER_S
         if ends or lasts_ns + self._step_ns > self._part_ns + _ROUNDING_NS:
             self._close_part(at_ns)
         if ends:
@@ -161,6 +163,8 @@ class HlsWindow:
     def _end_segment(self) -> None:
         if self._segments and not self._segments[-1].complete:
             self._segments[-1].complete = True
+            if self._target_s == TARGET_S and self._segments[-1].number == 0:
+                self._target_s = min(TARGET_S, max(2, -(-self._segments[-1].lasts_ns * 3 // (2 * NS_PER_S))))
             if not self._segments[-1].parts:
                 self._segments.pop()
                 self._next_number -= 1
@@ -216,7 +220,7 @@ class HlsWindow:
         lines = [
             "#EXTM3U",
             "#EXT-X-VERSION:9",
-            f"#EXT-X-TARGETDURATION:{TARGET_S}",
+            f"#EXT-X-TARGETDURATION:{self._target_s}",
             f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={_seconds(3 * target_ns)}",
             f"#EXT-X-PART-INF:PART-TARGET={_seconds(target_ns)}",
             f"#EXT-X-MEDIA-SEQUENCE:{first}",

@@ -47,7 +47,7 @@ def test_the_playlist_of_a_camera():
     watched = Watched(gop=50)
     watched.camera.next(260)
     window, text = watched.window, watched.window.playlist()
-    assert values(text, "TARGETDURATION") == [str(TARGET_S)]
+    assert values(text, "TARGETDURATION") == ["3"]
     assert values(text, "PART-INF") == ["PART-TARGET=0.5"]
     assert values(text, "SERVER-CONTROL") == ["CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5"]
     assert values(text, "MAP") == ['URI="init-1.mp4"']
