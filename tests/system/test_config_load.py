@@ -32,7 +32,7 @@ def faults(text: str) -> list[str]:
 
 
 KNOWN = (
-    "bind, bind_door, camera, clients, data, database, discovery, events, limits, multicast, ports, public, recording,"
+    "bind, bind_door, camera, clients, data, database, discovery, events, export, limits, multicast, ports, public, recording,"
     " rtsp, security, tls, user"
 )
 CAMERA_KEYS = (
