@@ -193,7 +193,7 @@ class MemoryReader:
     def end_utc_ns(self):
         return self.index.span(self.lead).end_utc_ns
 
-    def read(self, track, first, until):
+    def read(self, track, first, until, *, whole=False):
         self._footage.read_units += until - first
         return self._units[track][first:until]
 

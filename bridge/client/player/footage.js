@@ -3,6 +3,7 @@
 // Media times are UTC; `base_s` (a midnight) is taken off, so that currentTime stays small and exact.
 
 import { keyFramesOnly } from "./clock.js";
+import { PictureTimes } from "./pictures.js";
 import { nextPiece, stillWanted } from "./pieces.js";
 import { Source } from "./source.js";
 import { find, joined, without } from "./spans.js";
@@ -33,6 +34,7 @@ export class FootagePlayer {
     this.source = /** @type {Source | null} */ (null);
     this.base_s = 0;
     this.frames = /** @type {"all" | "key"} */ ("all");
+    this.times = new PictureTimes();
     /** @type {import("./spans.js").Span[]} */
     this.known = [];
     this.fetching = /** @type {{piece: import("./pieces.js").Piece, abort: AbortController} | null} */ (null);
@@ -74,9 +76,9 @@ export class FootagePlayer {
    * @param {1 | -1} way
    */
   neighbour_ms(way, position_ms) {
-    const frame_s = 1 / (this.fps || 25);
-    const at_s = Number.isNaN(this.picture_s) ? position_ms / 1000 - this.base_s : this.picture_s;
-    return (at_s + this.base_s + (way > 0 ? 1.5 : -0.5) * frame_s) * 1000;
+    const at_s = this.base_s + (Number.isNaN(this.picture_s) ? position_ms / 1000 - this.base_s : this.picture_s);
+    // Where the fragments do not tell, a guess by the frame rate.
+    return 1000 * (this.times.neighbour_s(way, at_s) ?? at_s + (way > 0 ? 1.5 : -0.5) / (this.fps || 25));
   }
 
   close() {
@@ -90,6 +92,7 @@ export class FootagePlayer {
     this.fetching?.abort.abort();
     this.fetching = null;
     this.known = [];
+    this.times.clear();
     this.frames = frames;
     const base_s = Math.floor(position_ms / 1000 / DAY_S) * DAY_S;
     if (this.source && !this.source.closed && base_s === this.base_s) {
@@ -163,13 +166,16 @@ export class FootagePlayer {
       return;
     }
     await source.begin(mime, -this.base_s);
+    this.times.begin();
     const reader = response.body.getReader();
     for (;;) {
       const { done, value } = await reader.read();
       if (this.fetching !== mine || this.closed) return;
       if (done) break;
+      this.times.feed(value);
       source.append(value);
     }
+    this.times.end();
     await source.settled();
     if (this.fetching !== mine) return;
     const from_ms = time(response.headers.get("X-Footage-From")) ?? mine.piece.from_ms;
