@@ -172,7 +172,7 @@ def adds_a_camera(page: Any, demo: Service) -> None:
     page.get_by_label("Name").fill("Back door")
     page.get_by_label("Address").fill(demo.rtsp_url("/live/entrance/sub", password="wrong"))
     page.get_by_role("button", name="Test the address").click()
-    page.wait_for_selector("dialog .problem:not([hidden]), dialog [role=alert]:not([hidden]), text=refuse")
+    page.wait_for_selector("dialog >> text=refuses this user and password")
     page.get_by_label("Address").fill(demo.rtsp_url("/live/entrance/sub"))
     page.get_by_role("button", name="Test the address").click()
     page.wait_for_selector("text=It works")
