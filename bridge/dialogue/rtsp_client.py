@@ -23,19 +23,18 @@ from bridge.dialogue.rtsp_client_events import (
     Failed,
     Fault,
     Lower,
-    OfferedTrack,
     Playing,
     PortsWanted,
     Ready,
-    ReadyTrack,
     Redirected,
     Send,
     Tolerated,
     TrackRefused,
 )
-from bridge.dialogue.rtsp_offer import LENIENT, Offer, OfferPolicy, read_offer, ready_track, sendable
+from bridge.dialogue.rtsp_offer import LENIENT, Offer, OfferPolicy, read_offer, sendable
+from bridge.dialogue.rtsp_setups import Setups
 from bridge.dialogue.rtsp_states import CLIENT, Phase, Step
-from bridge.wire.rtsp.headers import DEFAULT_TIMEOUT_S, LowerTransport, SessionHeader, Transport, parse_public
+from bridge.wire.rtsp.headers import DEFAULT_TIMEOUT_S, SessionHeader, parse_public
 from bridge.wire.rtsp.message import Headers, Request, Response
 from bridge.wire.rtsp.url import RtspUrl, control_base
 
@@ -128,13 +127,10 @@ class RtspClient:
         self._abandoned: list[int] = []
         self._cseq = 0
 
-        self._lower = transport
+        self._setups = Setups(transport)
         self._lowers_refused: set[Lower] = set()
         self._public: frozenset[str] = frozenset()
         self._offer: Offer | None = None
-        self._pending_tracks: list[OfferedTrack] = []
-        self._ports: list[tuple[int, int]] = []
-        self._ready: list[ReadyTrack] = []
         self._last_refusal = 0
 
         self._session = ""
@@ -170,9 +166,7 @@ class RtspClient:
     def give_ports(self, ports: Sequence[tuple[int, int]], now: MonotonicNs) -> list[Event]:
         """The answer to PortsWanted: (RTP port, RTCP port) of as many pairs as were asked for."""
         self._step(Step.PORTS_GIVEN)
-        if len(ports) < len(self._pending_tracks):
-            raise LocalProtocolError(f"{len(ports)} pairs of ports for {len(self._pending_tracks)} tracks")
-        self._ports = list(ports)
+        self._setups.give_ports(ports)
         self._set_up_next(now)
         return self._take_events()
 
@@ -198,7 +192,7 @@ class RtspClient:
         if self.phase is Phase.PLAYING:
             if self._media_deadline is not None and now >= self._media_deadline:
                 seconds = self._policy.media_timeout_ns // NS_PER_S
-                over = _NOTHING_CAME_OVER[self._lower]
+                over = _NOTHING_CAME_OVER[self._setups.lower]
                 # Untold, a camera sends on over UDP until its session is over, to ports that are another's by then.
                 self._ask("TEARDOWN", self._control_url, now)
                 self._fail(DownReason.NO_VIDEO, f"no picture came for {seconds} s over {over}")
@@ -361,7 +355,7 @@ class RtspClient:
         # Credentials belong to the host that they were given for (RFC 9110 15.4 warns of the rest).
         same = target.host == self.url.host
         target = replace(target, user=self.url.user if same else None, password=self.url.password if same else None)
-        if self._session or self._ready:
+        if self._session or self._setups.ready:
             self._ask("TEARDOWN", self._control_url, now)
         self._outstanding = None
         self._step(Step.FAILED)
@@ -390,83 +384,54 @@ class RtspClient:
             self._fail(*offer.why_none)
             return
         self._offer = offer
-        self._pending_tracks = list(offer.tracks)
+        self._setups.want(offer.tracks)
         self._step(Step.ANSWERED)
         self._events.append(Described(offer.tracks, offer.passed_over))
-        self._set_up_over(self._lower, now)
+        self._set_up_over(self._setups.lower, now)
 
     def _set_up_over(self, lower: Lower, now: MonotonicNs) -> None:
-        self._lower = lower
+        self._setups.lower = lower
         if lower is Lower.UDP:
             self._step(Step.PORTS_WANTED)
-            self._events.append(PortsWanted(len(self._pending_tracks)))
+            self._events.append(PortsWanted(len(self._setups.pending)))
         else:
             self._set_up_next(now)
 
     def _set_up_next(self, now: MonotonicNs) -> None:
-        if self._pending_tracks:
-            track = self._pending_tracks[0]
-            self._ask("SETUP", track.control, now, (("Transport", self._transport_asked()),))
-        elif self._ready:
+        setups = self._setups
+        if setups.pending:
+            self._ask("SETUP", setups.pending[0].control, now, (("Transport", setups.transport()),))
+        elif setups.ready:
             self._step(Step.TRACKS_READY)
-            self._events.append(Ready(tuple(self._ready)))
+            self._events.append(Ready(tuple(setups.ready)))
             self._ask("PLAY", self._control_url, now, (("Range", "npt=0.000-"),))
         else:
             self._fail(DownReason.PROTOCOL, f"SETUP answered {self._last_refusal}")
-
-    def _channels_taken(self) -> frozenset[int]:
-        return frozenset(channel for ready in self._ready if ready.channels for channel in ready.channels)
-
-    def _channels_asked(self) -> tuple[int, int]:
-        """The lowest pair that no track has yet."""
-        taken = self._channels_taken()
-        even = next(channel for channel in range(0, 256, 2) if not taken & {channel, channel + 1})
-        return even, even + 1
-
-    def _transport_asked(self) -> str:
-        if self._lower is Lower.TCP:
-            return Transport(lower=LowerTransport.TCP, interleaved=self._channels_asked()).format()
-        if self._lower is Lower.MULTICAST:
-            return Transport(multicast=True).format()
-        return Transport(client_port=self._ports[0]).format()
 
     def _on_setup(self, response: Response, now: MonotonicNs) -> None:
         if response.status >= 300:
             self._on_setup_refused(response, now)
             return
         self._adopt_session(response)
-        track = self._pending_tracks.pop(0)
-        if self._lower is Lower.TCP:
-            ready = ready_track(
-                track, response, channels_asked=self._channels_asked(), channels_taken=self._channels_taken()
-            )
-        elif self._lower is Lower.UDP:
-            ready = ready_track(track, response, client_ports=self._ports.pop(0))
-        else:
-            ready = ready_track(track, response)
-            if any(other.group == ready.group for other in self._ready):
-                raise RemoteProtocolError("one group and port for two tracks", clause="RFC 3550 5.2")
-        self._ready.append(ready)
+        self._setups.accept(response)
         self._step(Step.ANSWERED)
         self._set_up_next(now)
 
     def _on_setup_refused(self, response: Response, now: MonotonicNs) -> None:
         self._last_refusal = response.status
-        first = not self._ready and self._offer is not None and len(self._pending_tracks) == len(self._offer.tracks)
+        setups = self._setups
         other = response.status in _TRANSPORT_REFUSED and self._policy.try_other_transport
-        if other and first and not self._lowers_refused:
+        if other and not setups.begun and not self._lowers_refused:
             self._tolerate(Fault.TRANSPORT_REFUSED)
-            self._lowers_refused.add(self._lower)
+            self._lowers_refused.add(setups.lower)
             self._step(Step.ANSWERED)
-            self._set_up_over(self._lower.other, now)
+            self._set_up_over(setups.lower.other, now)
             return
-        refused = self._pending_tracks[0].track
-        if response.status == 401 or refused.medium is Medium.VIDEO or not (self._ready or self._pending_tracks[1:]):
+        refused = setups.pending[0].track
+        if response.status == 401 or refused.medium is Medium.VIDEO or not (setups.ready or setups.pending[1:]):
             self._refused(response, "SETUP")
             return
-        del self._pending_tracks[0]
-        if self._lower is Lower.UDP:
-            self._ports.pop(0)
+        setups.give_up()
         self._events.append(TrackRefused(refused, response.status))
         self._step(Step.ANSWERED)
         self._set_up_next(now)
