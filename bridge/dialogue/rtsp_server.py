@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.base.time import NS_PER_S, MonotonicNs
+from bridge.dialogue.rtsp_frames import ClientFrames
 from bridge.dialogue.rtsp_login import Login, Visitor
 from bridge.dialogue.rtsp_presentation import (
     MulticastRoute,
@@ -50,11 +51,6 @@ REPLAY_FEATURE = "onvif-replay"
 
 SESSIONS_PER_CONNECTION = 8
 PENDING_REQUESTS = 64
-
-# A viewer's reports are a few hundred bytes a second; backchannel audio, which we refuse, would be 16 kB.
-FRAME_WINDOW_NS = 10 * NS_PER_S
-FRAME_BYTES_PER_WINDOW = 1 << 20
-FRAME_OVERHEAD_BYTES = 100
 
 Find = Callable[[str, str], Presentation | None]
 """(user, path) -> the presentation as that user may have it; None when there is none for him."""
@@ -137,8 +133,7 @@ class Connection:
         self._active_at = now
         self._greeted = False
         self._partial_since: MonotonicNs | None = None
-        self._frames_since = now
-        self._frame_bytes = 0
+        self._frames = ClientFrames(side.sessions, now)
 
     @property
     def waiting(self) -> bool:
@@ -170,16 +165,9 @@ class Connection:
     def receive_frame(self, channel: int, payload: memoryview, now: MonotonicNs) -> list[Event]:
         """An interleaved frame of the client. Its RTCP reports keep the session; all else is dropped in silence."""
         self._partial_since = None
-        if now - self._frames_since > FRAME_WINDOW_NS:
-            self._frames_since, self._frame_bytes = now, 0
-        self._frame_bytes += FRAME_OVERHEAD_BYTES + len(payload)
-        if self._frame_bytes > FRAME_BYTES_PER_WINDOW and not self._closed:
+        if not self._frames.take(self._attached.values(), channel, payload, now) and not self._closed:
             self._close("flood of interleaved frames")
             return self._take_events()
-        if is_rtcp_report(payload):
-            for session in self._attached.values():
-                if not session.ended and any(_uses(leg, channel) for leg in session.legs.values()):
-                    self._sessions.touch(session, now)
         return []
 
     def bytes_read(self, now: MonotonicNs, *, partial: bool) -> None:
@@ -586,12 +574,3 @@ class Connection:
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
         return events
-
-
-def is_rtcp_report(payload: memoryview) -> bool:
-    """Whether a frame is RTCP that begins with a report, as RFC 3550 6.1 demands: 200 sender's, 201 receiver's."""
-    return len(payload) >= 8 and payload[0] >> 6 == 2 and payload[1] in (200, 201)
-
-
-def _uses(leg: Leg, channel: int) -> bool:
-    return isinstance(leg.route, InterleavedRoute) and channel == leg.route.rtcp_channel

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.base.time import NS_PER_S
 from bridge.dialogue.rtsp_presentation import MulticastRoute, OfferedTrack
-from bridge.dialogue.rtsp_server import PENDING_REQUESTS, PUBLIC, is_rtcp_report
+from bridge.dialogue.rtsp_server import PENDING_REQUESTS, PUBLIC
 from bridge.dialogue.rtsp_server_events import (
     LoggedIn,
     LoginFailed,
@@ -608,14 +608,6 @@ def test_a_receiver_report_keeps_an_interleaved_session():
     assert talk.setting.sessions.next_timeout() < talk.setting.now + 2 * NS_PER_S
     talk.dialogue.receive_frame(1, RECEIVER_REPORT, talk.setting.now)
     assert talk.setting.sessions.next_timeout() == talk.setting.now + 60 * NS_PER_S
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [("80c90001000000ff", True), ("81c80001000000ff", True), ("80cb000100000000", False), ("", False)],
-)
-def test_what_counts_as_a_report(data, expected):
-    assert is_rtcp_report(memoryview(bytes.fromhex(data))) is expected
 
 
 def test_udp_outlives_its_connection_and_is_continued_by_its_user_only():
