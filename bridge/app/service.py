@@ -347,6 +347,7 @@ class Service:
                 numbers.of_streams(self._catalogue),
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
+                numbers.of_talk(self._catalogue),
                 numbers.of_tunnels(self._tunnels, self._websockets),
                 numbers.of_recording(self._recording),
                 numbers.of_searches(self._onvif.search),

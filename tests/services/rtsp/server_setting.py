@@ -102,11 +102,13 @@ class Door:
         self.groups = MulticastGroups(self.catalogue, "239.192.0.0/16", 3) if multicast else None
         self.ways_out = FakeWaysOut()
         self.replace("door", "yard", "new")
-        self.secrets = {"ann": "apple", "bob": "banana", "web": "w"}
+        self.secrets = {"ann": "apple", "bob": "banana", "web": "w", "ops": "o", "guard": "g"}
         self.principals = {
             "ann": Principal.with_role("ann", Role.VIEWER),
             "bob": Principal("bob", Role.VIEWER, (Grant(("yard",), frozenset({Action.LIVE})),)),
             "web": Principal.with_role("web", Role.VIEWER, doors=["web"]),
+            "ops": Principal.with_role("ops", Role.OPERATOR),
+            "guard": Principal.with_role("guard", Role.OPERATOR),
         }
         self.lockout = Lockout(3, 10 * NS_PER_S)
         self.server = RtspServer(
