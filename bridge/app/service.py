@@ -387,6 +387,8 @@ def camera_settings(camera: CameraConfig) -> CameraSettings:
                 stream.transport,
                 camera.driver,
                 camera.tls_ca.certificates if camera.tls_ca is not None else (),
+                # Many cameras have one loudspeaker for all streams, and refuse the second who asks for it.
+                talk=camera.talk and stream is camera.streams[0],
             )
             for stream in camera.streams
         ),

@@ -5,9 +5,11 @@
 Messages come in through `on_message`; interleaved frames never pass through here. Every call returns the events that
 the shell performs in order. One request is outstanding at a time, so answers are matched even for cameras that lose
 count. Tolerances for faulty cameras are named in `ClientPolicy`. What DESCRIBE's answer means is `rtsp_offer`'s.
+
+Where talk is wanted, DESCRIBE requires the backchannel (ONVIF Streaming Specification), and the loudspeaker is one more
+SETUP. A camera that refuses any of it is asked again without, and delivers as others do.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -31,10 +33,11 @@ from bridge.dialogue.rtsp_client_events import (
     Tolerated,
     TrackRefused,
 )
-from bridge.dialogue.rtsp_offer import LENIENT, Offer, OfferPolicy, read_offer, sendable
+from bridge.dialogue.rtsp_offer import LENIENT, Offer, OfferPolicy, read_offer, sendable, session_of
+from bridge.dialogue.rtsp_presentation import BACKCHANNEL_FEATURE
 from bridge.dialogue.rtsp_setups import Setups
 from bridge.dialogue.rtsp_states import CLIENT, Phase, Step
-from bridge.wire.rtsp.headers import DEFAULT_TIMEOUT_S, SessionHeader, parse_public
+from bridge.wire.rtsp.headers import DEFAULT_TIMEOUT_S, parse_public
 from bridge.wire.rtsp.message import Headers, Request, Response
 from bridge.wire.rtsp.url import RtspUrl, control_base
 
@@ -46,13 +49,13 @@ _REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
 _TRANSPORT_REFUSED = frozenset({406, 415, 461, 501})
 #: Playing for so long, a camera has begun anew: a redirect after that is not one of a row.
 _REDIRECTS_FORGOTTEN_NS = 60 * NS_PER_S
-#: Between a session and its timeout some cameras put a comma or a blank.
-_BEFORE_TIMEOUT = re.compile(r"[,\s]+(?=timeout\s*=)", re.IGNORECASE)
 _NOTHING_CAME_OVER = {
     Lower.TCP: "TCP",
     Lower.UDP: "UDP; a firewall may hold the packets back",
     Lower.MULTICAST: "multicast; a switch, a router or a firewall may hold the packets back",
 }
+_ACCEPT, _REQUIRE = ("Accept", "application/sdp"), ("Require", BACKCHANNEL_FEATURE)
+_FROM_START = ("Range", "npt=0.000-")
 _MAX_ABANDONED = 16
 _CNONCE_BYTES = 8
 _SHORTEST_SECRET = 4
@@ -101,6 +104,7 @@ class RtspClient:
 
     transport:    the one to ask for first
     random_bytes: source of client nonces (`secrets.token_bytes`)
+    talk:         whether the camera's loudspeaker is wanted
     """
 
     def __init__(
@@ -112,8 +116,12 @@ class RtspClient:
         user_agent: str = USER_AGENT,
         policy: ClientPolicy = ClientPolicy(),
         redirects_left: int = MAX_REDIRECTS,
+        talk: bool = False,
     ) -> None:
         self.url = url
+        #: Whether the camera said nothing, or hung up, where it was asked for its loudspeaker.
+        self.talk_was_fatal = False
+        self._talk = talk
         self.phase = Phase.IDLE
         self._policy = policy
         self._user_agent = user_agent
@@ -208,6 +216,7 @@ class RtspClient:
             self._step(Step.ANSWERED)
             self._events.append(Ended())
         elif self.phase is not Phase.CLOSED:
+            self.talk_was_fatal = self._talk and self.phase is Phase.DESCRIBE
             while_ = f" instead of answering {self._outstanding.method}" if self._outstanding else ""
             self._fail(DownReason.CLOSED, f"the camera closed the connection{while_}")
         return self._take_events()
@@ -273,6 +282,7 @@ class RtspClient:
             self._keepalive = "OPTIONS"
             self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
         else:
+            self.talk_was_fatal = self._talk and self.phase is Phase.DESCRIBE
             seconds = self._policy.response_timeout_ns // NS_PER_S
             self._fail(DownReason.TIMEOUT, f"no answer to {outstanding.method} in {seconds} s")
 
@@ -373,9 +383,13 @@ class RtspClient:
         else:
             self._tolerate(Fault.OPTIONS_REFUSED)
         self._step(Step.ANSWERED)
-        self._ask("DESCRIBE", self._request_url, now, (("Accept", "application/sdp"),))
+        self._ask("DESCRIBE", self._request_url, now, (_ACCEPT, _REQUIRE) if self._talk else (_ACCEPT,))
 
     def _on_describe(self, response: Response, now: MonotonicNs) -> None:
+        if response.status >= 300 and response.status != 401 and self._talk:
+            self._give_up_talk()
+            self._ask("DESCRIBE", self._request_url, now, (_ACCEPT,))
+            return
         if response.status >= 300:
             self._refused(response, "DESCRIBE")
             return
@@ -384,7 +398,10 @@ class RtspClient:
             self._fail(*offer.why_none)
             return
         self._offer = offer
-        self._setups.want(offer.tracks)
+        # By multicast nobody talks (ONVIF Streaming Specification, "Multicast streaming").
+        if self._talk and (offer.loudspeaker is None or self._setups.lower is Lower.MULTICAST):
+            self._give_up_talk()
+        self._setups.want(offer.tracks, offer.loudspeaker if self._talk else None)
         self._step(Step.ANSWERED)
         self._events.append(Described(offer.tracks, offer.passed_over))
         self._set_up_over(self._setups.lower, now)
@@ -400,11 +417,12 @@ class RtspClient:
     def _set_up_next(self, now: MonotonicNs) -> None:
         setups = self._setups
         if setups.pending:
-            self._ask("SETUP", setups.pending[0].control, now, (("Transport", setups.transport()),))
+            more = (_REQUIRE,) if setups.at_loudspeaker else ()
+            self._ask("SETUP", setups.pending[0].control, now, (("Transport", setups.transport()), *more))
         elif setups.ready:
             self._step(Step.TRACKS_READY)
-            self._events.append(Ready(tuple(setups.ready)))
-            self._ask("PLAY", self._control_url, now, (("Range", "npt=0.000-"),))
+            self._events.append(Ready(tuple(setups.ready), setups.loudspeaker))
+            self._ask_to_play(now, _FROM_START)
         else:
             self._fail(DownReason.PROTOCOL, f"SETUP answered {self._last_refusal}")
 
@@ -413,13 +431,26 @@ class RtspClient:
             self._on_setup_refused(response, now)
             return
         self._adopt_session(response)
-        self._setups.accept(response)
+        talks = self._setups.at_loudspeaker
+        try:
+            self._setups.accept(response)
+        except RemoteProtocolError:
+            if not talks:
+                raise
+        if talks and self._setups.loudspeaker is None:
+            self._give_up_talk()
         self._step(Step.ANSWERED)
         self._set_up_next(now)
 
     def _on_setup_refused(self, response: Response, now: MonotonicNs) -> None:
         self._last_refusal = response.status
         setups = self._setups
+        if setups.at_loudspeaker:
+            setups.give_up()
+            self._give_up_talk()
+            self._step(Step.ANSWERED)
+            self._set_up_next(now)
+            return
         other = response.status in _TRANSPORT_REFUSED and self._policy.try_other_transport
         if other and not setups.begun and not self._lowers_refused:
             self._tolerate(Fault.TRANSPORT_REFUSED)
@@ -436,14 +467,26 @@ class RtspClient:
         self._step(Step.ANSWERED)
         self._set_up_next(now)
 
+    def _ask_to_play(self, now: MonotonicNs, *headers: tuple[str, str]) -> None:
+        self._ask("PLAY", self._control_url, now, (*headers, _REQUIRE) if self._talk else headers)
+
+    def _give_up_talk(self) -> None:
+        """The camera has no loudspeaker, or none for us."""
+        self._talk = False
+        self._tolerate(Fault.NO_LOUDSPEAKER)
+
     def _on_play(self, response: Response, now: MonotonicNs) -> None:
         if response.status == 457 and self._policy.play_without_range and Fault.RANGE_REFUSED not in self._tolerated:
             self._tolerate(Fault.RANGE_REFUSED)
-            self._ask("PLAY", self._control_url, now)
+            self._ask_to_play(now)
             return
         if response.status == 454 and self._other_session:
             self._take_other_session()
-            self._ask("PLAY", self._control_url, now, (("Range", "npt=0.000-"),))
+            self._ask_to_play(now, _FROM_START)
+            return
+        if response.status >= 300 and response.status != 401 and self._talk:
+            self._give_up_talk()
+            self._ask_to_play(now, _FROM_START)
             return
         if response.status >= 300:
             self._refused(response, "PLAY")
@@ -456,7 +499,7 @@ class RtspClient:
         self._keepalive = next((name for name in ("GET_PARAMETER", "SET_PARAMETER") if name in self._public), "OPTIONS")
         self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
         self.media_arrived(now)
-        self._events.append(Playing(self._keepalive, self._keepalive_ns))
+        self._events.append(Playing(self._keepalive, self._keepalive_ns, talks=self._talk))
 
     @property
     def _keepalive_ns(self) -> int:
@@ -479,7 +522,7 @@ class RtspClient:
             self._keepalive = "OPTIONS"
             self._tolerate(Fault.KEEPALIVE_REFUSED)
             wait_ns = 0 if response.status == 454 and self._session else wait_ns
-        elif (named := _session_of(response)) and named.id != self._session:
+        elif (named := session_of(response)) and named.id != self._session:
             # Not taken as long as ours is: Dahua names one in answers that belong to none.
             self._other_session = named.id
         self._step(Step.ANSWERED)
@@ -491,7 +534,7 @@ class RtspClient:
         "H264DVR 1.0" names another one in its second SETUP (retina #85). For FFmpeg the first counts: it is taken when
         the camera does not know the latest.
         """
-        header = _session_of(response)
+        header = session_of(response)
         if header is None:
             return
         if self._session not in ("", header.id):
@@ -548,11 +591,3 @@ class RtspClient:
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
         return events
-
-
-def _session_of(response: Response) -> SessionHeader | None:
-    """The session that an answer names; None when it names none that can be read."""
-    try:
-        return SessionHeader.parse(_BEFORE_TIMEOUT.sub(";", response.headers.get("Session") or ""))
-    except RemoteProtocolError:
-        return None

@@ -10,24 +10,33 @@ from bridge.wire.rtsp.message import Response
 
 
 class Setups:
-    """See the module. Tracks are set up in the order of the offer.
+    """See the module. Tracks are set up in the order of the offer, a loudspeaker after them.
 
-    pending: those to come; the first is the one that is asked for
-    ready:   those that are set up
-    lower:   what they are asked for over
+    pending:     those to come; the first is the one that is asked for
+    ready:       those that are set up
+    loudspeaker: when it is set up; never among `ready`
+    lower:       what they are asked for over
     """
 
     def __init__(self, lower: Lower) -> None:
         self.lower = lower
         self.pending: list[OfferedTrack] = []
         self.ready: list[ReadyTrack] = []
+        self.loudspeaker: ReadyTrack | None = None
+        self._loudspeaker: OfferedTrack | None = None
         self._ports: list[tuple[int, int]] = []
         self._offered = 0
 
-    def want(self, tracks: Sequence[OfferedTrack]) -> None:
+    def want(self, tracks: Sequence[OfferedTrack], loudspeaker: OfferedTrack | None = None) -> None:
         """What DESCRIBE offered."""
-        self.pending = list(tracks)
+        self.pending = [*tracks, *([loudspeaker] if loudspeaker is not None else [])]
+        self._loudspeaker = loudspeaker
         self._offered = len(self.pending)
+
+    @property
+    def at_loudspeaker(self) -> bool:
+        """Whether it is the loudspeaker's turn."""
+        return bool(self.pending) and self.pending[0] is self._loudspeaker
 
     @property
     def begun(self) -> bool:
@@ -49,7 +58,11 @@ class Setups:
         return Transport(client_port=self._ports[0]).format()
 
     def accept(self, response: Response) -> None:
-        """The first pending track is set up. Raises RemoteProtocolError when the answer cannot be meant."""
+        """The first pending track is set up. Raises RemoteProtocolError when the answer cannot be meant.
+
+        A loudspeaker is not when the camera keeps the port to itself that it listens on.
+        """
+        at_loudspeaker = self.at_loudspeaker
         track = self.pending.pop(0)
         if self.lower is Lower.TCP:
             ready = ready_track(
@@ -61,7 +74,10 @@ class Setups:
             ready = ready_track(track, response)
             if any(other.group == ready.group for other in self.ready):
                 raise RemoteProtocolError("one group and port for two tracks", clause="RFC 3550 5.2")
-        self.ready.append(ready)
+        if not at_loudspeaker:
+            self.ready.append(ready)
+        elif ready.channels or ready.server_ports:
+            self.loudspeaker = ready
 
     def give_up(self) -> OfferedTrack:
         """The first pending track is not to be had."""

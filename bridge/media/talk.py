@@ -52,9 +52,10 @@ class TalkLine:
         """The camera listens: packets go to `send`."""
         self._relay, self._send = relay, send
 
-    def close(self) -> None:
-        """Its connection is over. The talker may stay: the camera comes back."""
-        self._relay = self._send = None
+    def close(self, send: Callable[[bytes], object]) -> None:
+        """The connection of that `send` is over. The talker may stay: the camera comes back, or is back already."""
+        if self._send is send:
+            self._relay = self._send = None
 
     # The talkers' side
 

@@ -45,10 +45,14 @@ def test_nobody_listens(line):
     line.take("ann", print)
     assert not line.listens
     assert not line.push("ann", packet(), 0)
-    heard = listen(line)
+    heard = []
+    before, now = heard.append, lambda packet: heard.append(packet)
+    for send in (before, now):
+        line.open(TalkRelay(PCMU, payload_type=0, ssrc=1, sequence=0, rtp_time=0), send)
+    line.close(before)
     assert line.listens
     assert line.push("ann", packet(), 0)
-    line.close()
+    line.close(now)
     assert not line.push("ann", packet(2), 0)
     assert (len(heard), line.statistics.dropped) == (1, {Dropped.NOBODY: 2})
 
