@@ -87,6 +87,10 @@ class TalkRelay:
         self._budget_bytes = BYTES_PER_S
         self._budget_ns: MonotonicNs | None = None
 
+    def begin(self) -> None:
+        """Another talker comes: his numbers have nothing to do with those before, even if his SSRC is the same."""
+        self._latest = None
+
     def relay(self, packet: memoryview, now: MonotonicNs) -> bytes | Dropped:
         """The packet for the camera."""
         if len(packet) > MAX_PACKET_BYTES:

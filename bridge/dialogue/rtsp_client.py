@@ -468,7 +468,8 @@ class RtspClient:
         self._set_up_next(now)
 
     def _ask_to_play(self, now: MonotonicNs, *headers: tuple[str, str]) -> None:
-        self._ask("PLAY", self._control_url, now, (*headers, _REQUIRE) if self._talk else headers)
+        """With a loudspeaker, as ONVIF's example is: without Range. GStreamer's server would seek, and fail (503)."""
+        self._ask("PLAY", self._control_url, now, (_REQUIRE,) if self._talk else headers)
 
     def _give_up_talk(self) -> None:
         """The camera has no loudspeaker, or none for us."""

@@ -43,8 +43,8 @@ class TalkLine:
         self.track = track
         if track is None or track == self._told:
             return
-        self._told, on_end = track, self._on_end
-        if on_end is not None:
+        before, on_end, self._told = self._told, self._on_end, track
+        if before is not None and on_end is not None:
             self._talker = self._on_end = None
             on_end("the camera's loudspeaker takes another format now")
 
@@ -71,6 +71,8 @@ class TalkLine:
         """
         if self._talker is not None and self._talker is not talker:
             return False
+        if self._talker is None and self._relay is not None:
+            self._relay.begin()
         self._talker, self._on_end = talker, on_end
         return True
 

@@ -51,7 +51,10 @@ class SimulatedCameras:
             worker.start()
 
     def stop(self) -> None:
-        """Ends the processes."""
+        """Ends the processes, and tells what was talked."""
+        for camera_id, speaker in self.loudspeakers.items():
+            log = structlog.get_logger().bind(camera=camera_id)
+            log.info("simulated loudspeaker", packets=speaker.packets, played_crc32=speaker.played_crc32)
         for worker in self._workers:
             worker.stop()
 

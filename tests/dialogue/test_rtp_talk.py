@@ -110,6 +110,13 @@ def test_the_next_talker_goes_on_where_the_first_one_stopped():
     assert relay.take(said(40_001, 77_937, ssrc=9), 45 * MS)[:3] == (False, 1, 320)
 
 
+def test_the_next_talker_may_have_the_same_numbers():
+    relay = Relay()
+    relay.take(said(7, 0), 0)
+    relay.relay.begin()
+    assert relay.take(said(7, 0), 20 * MS)[:3] == (True, 65_535, 0)
+
+
 @pytest.mark.parametrize("sequence", [8, 7, 65_500])
 def test_late_packets_and_doubles(sequence):
     relay = Relay()

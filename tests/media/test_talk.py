@@ -37,8 +37,9 @@ def test_one_talker_at_a_time(line):
     assert not line.take("bob", ended.append)
     line.leave("ann")
     assert line.take("bob", ended.append)
-    assert (len(heard), ended) == (1, [])
-    assert (line.statistics.packets, line.statistics.bytes) == (1, 172)
+    assert line.push("bob", packet(), 0)
+    assert (len(heard), ended) == (2, [])
+    assert (line.statistics.packets, line.statistics.bytes) == (2, 344)
 
 
 def test_nobody_listens(line):
