@@ -565,6 +565,7 @@ def test_a_loudspeaker_is_set_up_after_the_tracks(password):
     assert ready.loudspeaker.channels == (4, 5)
     assert [request.uri for request in talk.camera.requests if request.method == "SETUP"][-1] == URL + "/trackID=9"
     assert talk.event(Playing).talks
+    assert "Range" not in talk.camera.requests[-1].headers
     assert talk.tolerated == []
 
 

@@ -7,7 +7,9 @@ from twisted.internet.testing import StringTransport
 from bridge.base.media import Codec, Track
 from bridge.base.time import NS_PER_S, ManualClock
 from bridge.dialogue.digest import DigestClient
+from bridge.dialogue.rtp_talk import TalkRelay
 from bridge.media.hub import Hub
+from bridge.media.talk import TalkLine
 from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
 from bridge.system.access import Action, Gatekeeper, Grant, Principal, Role
 from bridge.system.catalogue import Camera, Catalogue, LiveStream
@@ -21,6 +23,15 @@ PPS = bytes.fromhex("68cb83cb20")
 VIDEO = Track(Codec.H264, 90_000, parameter_sets=(SPS, PPS))
 AUDIO = Track(Codec.PCMA, 8_000)
 FRAME_TICKS = 3_600
+
+
+def loudspeaker():
+    """The line to a loudspeaker that plays PCMU, and what it was given."""
+    line, said = TalkLine(), []
+    line.offer(Track(Codec.PCMU, 8_000))
+    relay = TalkRelay(line.track, payload_type=0, ssrc=5, sequence=0, rtp_time=0)
+    line.open(relay, lambda packet: said.append(packet[12:]))
+    return line, said
 
 
 class FakePorts:
