@@ -300,10 +300,11 @@ class Connection:
         """Whether there is a loudspeaker is seen where it matters: DESCRIBE, SETUP and PLAY."""
         for header in ("Require", "Proxy-Require"):
             tags = [tag.strip() for line in exchange.request.headers.all(header) for tag in line.split(",")]
-            unknown = [tag for tag in tags if tag and tag not in self._side.features and tag != BACKCHANNEL_FEATURE]
+            talks = [tag for tag in tags if tag.lower() == BACKCHANNEL_FEATURE]
+            unknown = [tag for tag in tags if tag and tag not in self._side.features and tag not in talks]
             if unknown:
                 raise RefusedError(551, ("Unsupported", ", ".join(unknown)))
-            exchange.talks |= BACKCHANNEL_FEATURE in tags
+            exchange.talks |= bool(talks)
 
     def _loudspeaker(self, exchange: _Exchange, presentation: Presentation) -> OfferedTrack | None:
         """The way to it, if there is one; 551 to who requires one that is not there (RFC 2326 11.3.14)."""

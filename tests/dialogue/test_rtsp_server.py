@@ -815,6 +815,7 @@ def test_a_loudspeaker_is_shown_to_who_requires_it():
     assert b"trackID=100" not in plain
     shown = SessionDescription.parse(talk.ask("DESCRIBE", PORCH, [BACKCHANNEL]).body)
     assert [media.direction for media in shown.medias] == [Direction.RECVONLY, Direction.RECVONLY, Direction.SENDONLY]
+    assert talk.ask("DESCRIBE", PORCH, [("Require", BACKCHANNEL[1].upper())]).body == shown.format().encode()
     assert (shown.medias[2].control, shown.medias[2].payload_types) == ("trackID=100", [0])
 
 
