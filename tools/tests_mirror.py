@@ -14,6 +14,7 @@ TESTED_ELSEWHERE = {
     "bridge/app/": "builds the whole: tests/interop starts it",
     "bridge/cli/__main__.py": "`python -m bridge.cli`: every test in tests/cli that starts a process",
     "bridge/dialogue/rtsp_client_events.py": "values without behaviour: tests/dialogue/test_rtsp_client.py",
+    "bridge/dialogue/rtsp_server_side.py": "values without behaviour: tests/dialogue/test_rtsp_server.py",
     "bridge/dialogue/rtsp_server_events.py": "values without behaviour: tests/dialogue/test_rtsp_server.py",
     "bridge/media/routes.py": "values and Protocols without behaviour: tests/media/test_fanout.py",
     "bridge/recorder/settings.py": "values without behaviour: tests/recorder/test_recorder.py",

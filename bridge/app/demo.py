@@ -83,9 +83,9 @@ def _ports(asked: Mapping[str, int], addresses: Sequence[str]) -> dict[str, int]
 
 
 def _camera_server(reactor: Any, simulated: SimulatedCameras, password: str) -> RtspServer:
-    """Our own RTSP server over the simulated cameras, for one user."""
-    viewer = Principal.with_role(_SIM_USER, Role.VIEWER)
-    accounts = Accounts({_SIM_USER: viewer}.get, {_SIM_USER: password}.get, Lockout(10, 1_000_000_000))
+    """Our own RTSP server over the simulated cameras, for one user, who may also talk to them."""
+    user = Principal.with_role(_SIM_USER, Role.OPERATOR)
+    accounts = Accounts({_SIM_USER: user}.get, {_SIM_USER: password}.get, Lockout(10, 1_000_000_000))
     return RtspServer(
         reactor,
         SystemClock(),
@@ -124,6 +124,7 @@ def _config(
                 {
                     "id": camera.id,
                     "name": camera.name,
+                    "talk": camera.talk is not None,
                     "stream": [{"name": name, "url": url(camera.id, name)} for name in STREAM_NAMES],
                 }
                 for camera in simulated.catalogue.cameras()

@@ -1,7 +1,7 @@
 """The cameras that run: hubs, catalogue entries and sources, kept in step with the configuration.
 
 A stream that does not change is not interrupted: its hub, and with it its viewers, stay when other streams come and go;
-even a stream whose address changes keeps its hub, and so its viewers.
+even a stream whose address changes keeps its hub, and so its viewers; a camera its line, and so who talks to it.
 """
 
 import random
@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from bridge.base.time import Clock
 from bridge.media.hub import Hub
+from bridge.media.talk import TalkLine
 from bridge.services.ingest.source import CameraSource, StreamSettings
 from bridge.services.ingest.tls import Trust
 from bridge.system.catalogue import Camera, Catalogue, LiveStream, StreamState
@@ -48,6 +49,7 @@ class Fleet:
         self._log = structlog.get_logger()
         self._random = random.SystemRandom()
         self._running: dict[tuple[str, str], _Running] = {}
+        self._lines: dict[str, TalkLine] = {}
         self._stopping: set[Deferred[None]] = set()
 
     @property
@@ -58,6 +60,8 @@ class Fleet:
     def apply(self, cameras: Iterable[CameraSettings]) -> None:
         """Starts, stops and restarts sources until the cameras are these, in this order."""
         cameras = tuple(cameras)
+        talked_to = [camera.id for camera in cameras if any(one.talk for one in camera.streams)]
+        self._lines = {id_: self._lines.get(id_) or TalkLine() for id_ in talked_to}
         wanted = {(one.camera_id, one.stream_name): one for camera in cameras for one in camera.streams}
         for key in [key for key in self._running if key not in wanted]:
             self._stop(self._running.pop(key))
@@ -73,6 +77,7 @@ class Fleet:
                 camera.id,
                 camera.name,
                 tuple(self._running[camera.id, one.stream_name].stream for one in camera.streams),
+                self._lines.get(camera.id),
             )
             for camera in cameras
         )
@@ -98,7 +103,15 @@ class Fleet:
             stream.state, stream.reason = state, reason
 
         source = CameraSource(
-            settings, stream.hub, self._reactor, self._clock, self._random, on_state, self._log, trust=self._trust
+            settings,
+            stream.hub,
+            self._reactor,
+            self._clock,
+            self._random,
+            on_state,
+            self._log,
+            trust=self._trust,
+            talk=self._lines.get(settings.camera_id),
         )
         source.start()
         return _Running(settings, stream, source)

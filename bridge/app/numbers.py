@@ -117,6 +117,7 @@ def of_rtsp(server: RtspServer) -> Source:
                 statistics.multicast_viewers,
             ),
             ("rtsp_multicast_tracks", "Tracks that go to a multicast group now", statistics.multicast_tracks),
+            ("rtsp_talks", "Sessions that have a camera's loudspeaker now", statistics.talks),
         ):
             yield Sample(name, text, value)
         for name, text, value in (
@@ -131,9 +132,29 @@ def of_rtsp(server: RtspServer) -> Source:
             ("rtsp_plays", "PLAY requests that began a playback", statistics.plays),
             ("rtsp_login_failures", "Wrong log-ins", statistics.login_failures),
             ("rtsp_lost_sends", "Sends by UDP and multicast that the kernel had no room for", statistics.lost_sends),
+            ("rtsp_talks_refused", "SETUPs of a loudspeaker that another one had", statistics.talks_refused),
             ("rtsp_protocol_errors", "Connections closed for what they sent", statistics.protocol_errors),
         ):
             yield Sample(name, text, value, kind=Kind.COUNTER)
+
+    return read
+
+
+def of_talk(catalogue: Catalogue) -> Source:
+    """What clients talk to cameras' loudspeakers."""
+
+    def read() -> Iterator[Sample]:
+        for camera in catalogue.cameras():
+            if camera.talk is None:
+                continue
+            labels, statistics = {"camera": camera.id}, camera.talk.statistics
+            yield Sample("talk_up", "1 while a camera's loudspeaker is to be had", camera.talk.listens, labels)
+            packets, size = statistics.packets, statistics.bytes
+            yield Sample("talk_packets", "RTP packets that went to a loudspeaker", packets, labels, Kind.COUNTER)
+            yield Sample("talk_bytes", "Their bytes", size, labels, Kind.COUNTER)
+            for why, count in tuple(statistics.dropped.items()):
+                text = "RTP packets of talkers that did not go on"
+                yield Sample("talk_dropped_packets", text, count, labels | {"reason": why.value}, Kind.COUNTER)
 
     return read
 

@@ -396,6 +396,7 @@ class Service:
                 numbers.of_streams(self._catalogue),
                 numbers.of_ingest(self._fleet),
                 numbers.of_rtsp(self._rtsp),
+                numbers.of_talk(self._catalogue),
                 numbers.of_tunnels(self._tunnels, self._websockets),
                 numbers.of_video(self._video),
                 numbers.of_recording(self._recording),
@@ -472,6 +473,8 @@ def camera_settings(camera: CameraConfig) -> CameraSettings:
                 stream.transport,
                 camera.driver,
                 camera.tls_ca.certificates if camera.tls_ca is not None else (),
+                # Many cameras have one loudspeaker for all streams, and refuse the second who asks for it.
+                talk=camera.talk and stream is camera.streams[0],
             )
             for stream in camera.streams
         ),

@@ -5,9 +5,11 @@
 Messages come in through `on_message`; interleaved frames never pass through here. Every call returns the events that
 the shell performs in order. One request is outstanding at a time, so answers are matched even for cameras that lose
 count. Tolerances for faulty cameras are named in `ClientPolicy`. What DESCRIBE's answer means is `rtsp_offer`'s.
+
+Where talk is wanted, DESCRIBE requires the backchannel (ONVIF Streaming Specification), and the loudspeaker is one more
+SETUP. A camera that refuses any of it is asked again without, and delivers as others do.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,19 +25,19 @@ from bridge.dialogue.rtsp_client_events import (
     Failed,
     Fault,
     Lower,
-    OfferedTrack,
     Playing,
     PortsWanted,
     Ready,
-    ReadyTrack,
     Redirected,
     Send,
     Tolerated,
     TrackRefused,
 )
-from bridge.dialogue.rtsp_offer import LENIENT, Offer, OfferPolicy, read_offer, ready_track, sendable
+from bridge.dialogue.rtsp_offer import LENIENT, Offer, OfferPolicy, read_offer, sendable, session_of
+from bridge.dialogue.rtsp_presentation import BACKCHANNEL_FEATURE
+from bridge.dialogue.rtsp_setups import Setups
 from bridge.dialogue.rtsp_states import CLIENT, Phase, Step
-from bridge.wire.rtsp.headers import DEFAULT_TIMEOUT_S, LowerTransport, SessionHeader, Transport, parse_public
+from bridge.wire.rtsp.headers import DEFAULT_TIMEOUT_S, parse_public
 from bridge.wire.rtsp.message import Headers, Request, Response
 from bridge.wire.rtsp.url import RtspUrl, control_base
 
@@ -47,13 +49,13 @@ _REDIRECTS = frozenset({301, 302, 303, 305, 307, 308})
 _TRANSPORT_REFUSED = frozenset({406, 415, 461, 501})
 #: Playing for so long, a camera has begun anew: a redirect after that is not one of a row.
 _REDIRECTS_FORGOTTEN_NS = 60 * NS_PER_S
-#: Between a session and its timeout some cameras put a comma or a blank.
-_BEFORE_TIMEOUT = re.compile(r"[,\s]+(?=timeout\s*=)", re.IGNORECASE)
 _NOTHING_CAME_OVER = {
     Lower.TCP: "TCP",
     Lower.UDP: "UDP; a firewall may hold the packets back",
     Lower.MULTICAST: "multicast; a switch, a router or a firewall may hold the packets back",
 }
+_ACCEPT, _REQUIRE = ("Accept", "application/sdp"), ("Require", BACKCHANNEL_FEATURE)
+_FROM_START = ("Range", "npt=0.000-")
 _MAX_ABANDONED = 16
 _CNONCE_BYTES = 8
 _SHORTEST_SECRET = 4
@@ -102,6 +104,7 @@ class RtspClient:
 
     transport:    the one to ask for first
     random_bytes: source of client nonces (`secrets.token_bytes`)
+    talk:         whether the camera's loudspeaker is wanted
     """
 
     def __init__(
@@ -113,8 +116,12 @@ class RtspClient:
         user_agent: str = USER_AGENT,
         policy: ClientPolicy = ClientPolicy(),
         redirects_left: int = MAX_REDIRECTS,
+        talk: bool = False,
     ) -> None:
         self.url = url
+        #: Whether the camera said nothing, or hung up, where it was asked for its loudspeaker.
+        self.talk_was_fatal = False
+        self._talk = talk
         self.phase = Phase.IDLE
         self._policy = policy
         self._user_agent = user_agent
@@ -128,13 +135,10 @@ class RtspClient:
         self._abandoned: list[int] = []
         self._cseq = 0
 
-        self._lower = transport
+        self._setups = Setups(transport)
         self._lowers_refused: set[Lower] = set()
         self._public: frozenset[str] = frozenset()
         self._offer: Offer | None = None
-        self._pending_tracks: list[OfferedTrack] = []
-        self._ports: list[tuple[int, int]] = []
-        self._ready: list[ReadyTrack] = []
         self._last_refusal = 0
 
         self._session = ""
@@ -170,9 +174,7 @@ class RtspClient:
     def give_ports(self, ports: Sequence[tuple[int, int]], now: MonotonicNs) -> list[Event]:
         """The answer to PortsWanted: (RTP port, RTCP port) of as many pairs as were asked for."""
         self._step(Step.PORTS_GIVEN)
-        if len(ports) < len(self._pending_tracks):
-            raise LocalProtocolError(f"{len(ports)} pairs of ports for {len(self._pending_tracks)} tracks")
-        self._ports = list(ports)
+        self._setups.give_ports(ports)
         self._set_up_next(now)
         return self._take_events()
 
@@ -198,7 +200,7 @@ class RtspClient:
         if self.phase is Phase.PLAYING:
             if self._media_deadline is not None and now >= self._media_deadline:
                 seconds = self._policy.media_timeout_ns // NS_PER_S
-                over = _NOTHING_CAME_OVER[self._lower]
+                over = _NOTHING_CAME_OVER[self._setups.lower]
                 # Untold, a camera sends on over UDP until its session is over, to ports that are another's by then.
                 self._ask("TEARDOWN", self._control_url, now)
                 self._fail(DownReason.NO_VIDEO, f"no picture came for {seconds} s over {over}")
@@ -214,6 +216,7 @@ class RtspClient:
             self._step(Step.ANSWERED)
             self._events.append(Ended())
         elif self.phase is not Phase.CLOSED:
+            self.talk_was_fatal = self._talk and self.phase is Phase.DESCRIBE
             while_ = f" instead of answering {self._outstanding.method}" if self._outstanding else ""
             self._fail(DownReason.CLOSED, f"the camera closed the connection{while_}")
         return self._take_events()
@@ -279,6 +282,7 @@ class RtspClient:
             self._keepalive = "OPTIONS"
             self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
         else:
+            self.talk_was_fatal = self._talk and self.phase is Phase.DESCRIBE
             seconds = self._policy.response_timeout_ns // NS_PER_S
             self._fail(DownReason.TIMEOUT, f"no answer to {outstanding.method} in {seconds} s")
 
@@ -361,7 +365,7 @@ class RtspClient:
         # Credentials belong to the host that they were given for (RFC 9110 15.4 warns of the rest).
         same = target.host == self.url.host
         target = replace(target, user=self.url.user if same else None, password=self.url.password if same else None)
-        if self._session or self._ready:
+        if self._session or self._setups.ready:
             self._ask("TEARDOWN", self._control_url, now)
         self._outstanding = None
         self._step(Step.FAILED)
@@ -379,9 +383,13 @@ class RtspClient:
         else:
             self._tolerate(Fault.OPTIONS_REFUSED)
         self._step(Step.ANSWERED)
-        self._ask("DESCRIBE", self._request_url, now, (("Accept", "application/sdp"),))
+        self._ask("DESCRIBE", self._request_url, now, (_ACCEPT, _REQUIRE) if self._talk else (_ACCEPT,))
 
     def _on_describe(self, response: Response, now: MonotonicNs) -> None:
+        if response.status >= 300 and response.status != 401 and self._talk:
+            self._give_up_talk()
+            self._ask("DESCRIBE", self._request_url, now, (_ACCEPT,))
+            return
         if response.status >= 300:
             self._refused(response, "DESCRIBE")
             return
@@ -390,95 +398,96 @@ class RtspClient:
             self._fail(*offer.why_none)
             return
         self._offer = offer
-        self._pending_tracks = list(offer.tracks)
+        # By multicast nobody talks (ONVIF Streaming Specification, "Multicast streaming").
+        if self._talk and (offer.loudspeaker is None or self._setups.lower is Lower.MULTICAST):
+            self._give_up_talk()
+        self._setups.want(offer.tracks, offer.loudspeaker if self._talk else None)
         self._step(Step.ANSWERED)
         self._events.append(Described(offer.tracks, offer.passed_over))
-        self._set_up_over(self._lower, now)
+        self._set_up_over(self._setups.lower, now)
 
     def _set_up_over(self, lower: Lower, now: MonotonicNs) -> None:
-        self._lower = lower
+        self._setups.lower = lower
         if lower is Lower.UDP:
             self._step(Step.PORTS_WANTED)
-            self._events.append(PortsWanted(len(self._pending_tracks)))
+            self._events.append(PortsWanted(len(self._setups.pending)))
         else:
             self._set_up_next(now)
 
     def _set_up_next(self, now: MonotonicNs) -> None:
-        if self._pending_tracks:
-            track = self._pending_tracks[0]
-            self._ask("SETUP", track.control, now, (("Transport", self._transport_asked()),))
-        elif self._ready:
+        setups = self._setups
+        if setups.pending:
+            more = (_REQUIRE,) if setups.at_loudspeaker else ()
+            self._ask("SETUP", setups.pending[0].control, now, (("Transport", setups.transport()), *more))
+        elif setups.ready:
             self._step(Step.TRACKS_READY)
-            self._events.append(Ready(tuple(self._ready)))
-            self._ask("PLAY", self._control_url, now, (("Range", "npt=0.000-"),))
+            self._events.append(Ready(tuple(setups.ready), setups.loudspeaker))
+            self._ask_to_play(now, _FROM_START)
         else:
             self._fail(DownReason.PROTOCOL, f"SETUP answered {self._last_refusal}")
-
-    def _channels_taken(self) -> frozenset[int]:
-        return frozenset(channel for ready in self._ready if ready.channels for channel in ready.channels)
-
-    def _channels_asked(self) -> tuple[int, int]:
-        """The lowest pair that no track has yet."""
-        taken = self._channels_taken()
-        even = next(channel for channel in range(0, 256, 2) if not taken & {channel, channel + 1})
-        return even, even + 1
-
-    def _transport_asked(self) -> str:
-        if self._lower is Lower.TCP:
-            return Transport(lower=LowerTransport.TCP, interleaved=self._channels_asked()).format()
-        if self._lower is Lower.MULTICAST:
-            return Transport(multicast=True).format()
-        return Transport(client_port=self._ports[0]).format()
 
     def _on_setup(self, response: Response, now: MonotonicNs) -> None:
         if response.status >= 300:
             self._on_setup_refused(response, now)
             return
         self._adopt_session(response)
-        track = self._pending_tracks.pop(0)
-        if self._lower is Lower.TCP:
-            ready = ready_track(
-                track, response, channels_asked=self._channels_asked(), channels_taken=self._channels_taken()
-            )
-        elif self._lower is Lower.UDP:
-            ready = ready_track(track, response, client_ports=self._ports.pop(0))
-        else:
-            ready = ready_track(track, response)
-            if any(other.group == ready.group for other in self._ready):
-                raise RemoteProtocolError("one group and port for two tracks", clause="RFC 3550 5.2")
-        self._ready.append(ready)
+        talks = self._setups.at_loudspeaker
+        try:
+            self._setups.accept(response)
+        except RemoteProtocolError:
+            if not talks:
+                raise
+        if talks and self._setups.loudspeaker is None:
+            self._give_up_talk()
         self._step(Step.ANSWERED)
         self._set_up_next(now)
 
     def _on_setup_refused(self, response: Response, now: MonotonicNs) -> None:
         self._last_refusal = response.status
-        first = not self._ready and self._offer is not None and len(self._pending_tracks) == len(self._offer.tracks)
-        other = response.status in _TRANSPORT_REFUSED and self._policy.try_other_transport
-        if other and first and not self._lowers_refused:
-            self._tolerate(Fault.TRANSPORT_REFUSED)
-            self._lowers_refused.add(self._lower)
+        setups = self._setups
+        if setups.at_loudspeaker:
+            setups.give_up()
+            self._give_up_talk()
             self._step(Step.ANSWERED)
-            self._set_up_over(self._lower.other, now)
+            self._set_up_next(now)
             return
-        refused = self._pending_tracks[0].track
-        if response.status == 401 or refused.medium is Medium.VIDEO or not (self._ready or self._pending_tracks[1:]):
+        other = response.status in _TRANSPORT_REFUSED and self._policy.try_other_transport
+        if other and not setups.begun and not self._lowers_refused:
+            self._tolerate(Fault.TRANSPORT_REFUSED)
+            self._lowers_refused.add(setups.lower)
+            self._step(Step.ANSWERED)
+            self._set_up_over(setups.lower.other, now)
+            return
+        refused = setups.pending[0].track
+        if response.status == 401 or refused.medium is Medium.VIDEO or not (setups.ready or setups.pending[1:]):
             self._refused(response, "SETUP")
             return
-        del self._pending_tracks[0]
-        if self._lower is Lower.UDP:
-            self._ports.pop(0)
+        setups.give_up()
         self._events.append(TrackRefused(refused, response.status))
         self._step(Step.ANSWERED)
         self._set_up_next(now)
 
+    def _ask_to_play(self, now: MonotonicNs, *headers: tuple[str, str]) -> None:
+        """With a loudspeaker, as ONVIF's example is: without Range. GStreamer's server would seek, and fail (503)."""
+        self._ask("PLAY", self._control_url, now, (_REQUIRE,) if self._talk else headers)
+
+    def _give_up_talk(self) -> None:
+        """The camera has no loudspeaker, or none for us."""
+        self._talk = False
+        self._tolerate(Fault.NO_LOUDSPEAKER)
+
     def _on_play(self, response: Response, now: MonotonicNs) -> None:
         if response.status == 457 and self._policy.play_without_range and Fault.RANGE_REFUSED not in self._tolerated:
             self._tolerate(Fault.RANGE_REFUSED)
-            self._ask("PLAY", self._control_url, now)
+            self._ask_to_play(now)
             return
         if response.status == 454 and self._other_session:
             self._take_other_session()
-            self._ask("PLAY", self._control_url, now, (("Range", "npt=0.000-"),))
+            self._ask_to_play(now, _FROM_START)
+            return
+        if response.status >= 300 and response.status != 401 and self._talk:
+            self._give_up_talk()
+            self._ask_to_play(now, _FROM_START)
             return
         if response.status >= 300:
             self._refused(response, "PLAY")
@@ -491,7 +500,7 @@ class RtspClient:
         self._keepalive = next((name for name in ("GET_PARAMETER", "SET_PARAMETER") if name in self._public), "OPTIONS")
         self._keepalive_at = MonotonicNs(now + self._keepalive_ns)
         self.media_arrived(now)
-        self._events.append(Playing(self._keepalive, self._keepalive_ns))
+        self._events.append(Playing(self._keepalive, self._keepalive_ns, talks=self._talk))
 
     @property
     def _keepalive_ns(self) -> int:
@@ -514,7 +523,7 @@ class RtspClient:
             self._keepalive = "OPTIONS"
             self._tolerate(Fault.KEEPALIVE_REFUSED)
             wait_ns = 0 if response.status == 454 and self._session else wait_ns
-        elif (named := _session_of(response)) and named.id != self._session:
+        elif (named := session_of(response)) and named.id != self._session:
             # Not taken as long as ours is: Dahua names one in answers that belong to none.
             self._other_session = named.id
         self._step(Step.ANSWERED)
@@ -526,7 +535,7 @@ class RtspClient:
         "H264DVR 1.0" names another one in its second SETUP (retina #85). For FFmpeg the first counts: it is taken when
         the camera does not know the latest.
         """
-        header = _session_of(response)
+        header = session_of(response)
         if header is None:
             return
         if self._session not in ("", header.id):
@@ -583,11 +592,3 @@ class RtspClient:
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
         return events
-
-
-def _session_of(response: Response) -> SessionHeader | None:
-    """The session that an answer names; None when it names none that can be read."""
-    try:
-        return SessionHeader.parse(_BEFORE_TIMEOUT.sub(";", response.headers.get("Session") or ""))
-    except RemoteProtocolError:
-        return None

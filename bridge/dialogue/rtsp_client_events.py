@@ -53,6 +53,7 @@ class Fault(enum.StrEnum):
     KEEPALIVE_REFUSED = "keepalive refused"
     KEEPALIVE_UNANSWERED = "keepalive unanswered"
     LOST_PLACE = "bytes between frames"
+    NO_LOUDSPEAKER = "no loudspeaker"
     UNASKED_CHANNEL = "channel that nobody asked for"
     OTHER_SSRC = "other SSRC than announced"
     NO_MARKERS = "no marker bits"
@@ -134,17 +135,22 @@ class TrackRefused:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """All tracks are set up and PLAY follows: packets may come from now on, before PLAY is answered."""
+    """All tracks are set up and PLAY follows: packets may come from now on, before PLAY is answered.
+
+    loudspeaker: set up as well; it is to be talked to when PLAY was answered, and that says so
+    """
 
     tracks: tuple[ReadyTrack, ...]
+    loudspeaker: ReadyTrack | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """PLAY was answered."""
+    """PLAY was answered. `talks`: the loudspeaker listens."""
 
     keepalive: str
     keepalive_ns: int
+    talks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,23 @@ Cameras err a lot here. What cannot be read of a Transport is taken as it was as
 
 import enum
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from bridge.base.errors import RemoteProtocolError
-from bridge.base.media import Codec, Medium
+from bridge.base.media import Codec, Medium, Track
+from bridge.dialogue.rtp_talk import best_to_talk
 from bridge.dialogue.rtsp_client_events import DownReason, OfferedTrack, ReadyTrack
 from bridge.dialogue.rtsp_group import DescribedPlace, camera_group
 from bridge.wire.payload import payload_type_from_sdp, track_from_sdp
-from bridge.wire.rtsp.headers import LowerTransport, Pair, Transport, parse_transports
+from bridge.wire.rtsp.headers import LowerTransport, Pair, SessionHeader, Transport, parse_transports
 from bridge.wire.rtsp.message import Response
 from bridge.wire.rtsp.url import control_base, resolve_control
 from bridge.wire.sdp import Direction, MediaDescription, SessionDescription
 
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
+#: Between a session and its timeout some cameras put a comma or a blank.
+_BEFORE_TIMEOUT = re.compile(r"[,\s]+(?=timeout\s*=)", re.IGNORECASE)
 _SCHEME = re.compile(r"rtsps?://", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 _MAX_URL = 2048
@@ -67,12 +71,14 @@ class Offer:
                  (metadata alone is no stream)
     passed_over: formats that we do not carry
     why_none:    why there is nothing for us: reason and text
+    loudspeaker: the way back that we can talk on; shown, as a rule, to who requires the backchannel
     """
 
     control: str
     tracks: tuple[OfferedTrack, ...]
     passed_over: tuple[str, ...] = ()
     why_none: tuple[DownReason, str] = (DownReason.NO_VIDEO, "the camera describes no video")
+    loudspeaker: OfferedTrack | None = None
 
 
 def read_offer(response: Response, request_url: str, policy: OfferPolicy = LENIENT) -> Offer:
@@ -86,8 +92,10 @@ def read_offer(response: Response, request_url: str, policy: OfferPolicy = LENIE
     chosen: dict[Medium, OfferedTrack] = {}
     passed_over: list[str] = []
     video_refused: list[str] = []
+    ways: list[MediaDescription] = []
     for media in session.medias:
         if media.medium in ways_back and media.direction is Direction.SENDONLY:
+            ways.append(media)
             continue
         track = track_from_sdp(media)
         if track is None:
@@ -104,7 +112,7 @@ def read_offer(response: Response, request_url: str, policy: OfferPolicy = LENIE
         text = f"{', '.join(video_refused[:4])} not supported (have {have})"
         return Offer(control, (), tuple(passed_over), (DownReason.CODEC, text))
     tracks = () if chosen.keys() <= {Medium.METADATA} else tuple(chosen.values())
-    return Offer(control, tracks, tuple(passed_over))
+    return Offer(control, tracks, tuple(passed_over), loudspeaker=_loudspeaker(ways, base))
 
 
 def ready_track(
@@ -144,12 +152,37 @@ def ready_track(
     )
 
 
+def session_of(response: Response) -> SessionHeader | None:
+    """The session that an answer names; None when it names none that can be read."""
+    try:
+        return SessionHeader.parse(_BEFORE_TIMEOUT.sub(";", response.headers.get("Session") or ""))
+    except RemoteProtocolError:
+        return None
+
+
 def sendable(url: str) -> str:
     """`url` as it may stand in a request line: blanks percent-encoded, the credentials that some cameras write into it
     left out. Raises RemoteProtocolError if too long."""
     if len(url) > _MAX_URL:
         raise RemoteProtocolError(f"URL of {len(url)} characters; at most {_MAX_URL}", clause="RFC 2326 3.2")
     return _BLANK.sub(lambda found: f"%{ord(found[0]):02X}", _CREDENTIALS.sub("", url, count=1))
+
+
+def _loudspeaker(ways: Iterable[MediaDescription], base: str) -> OfferedTrack | None:
+    """The way and the format that we talk in, of all that a camera has: a section each, or several in one."""
+    formats: list[tuple[Track, int, MediaDescription]] = []
+    for media in ways:
+        if media.medium != Medium.AUDIO or media.control is None:
+            continue
+        for number in media.payload_types:
+            track = track_from_sdp(replace(media, formats=[str(number)]))
+            if track is not None:
+                formats.append((track, number, media))
+    best = best_to_talk(track for track, _, _ in formats)
+    for track, number, media in formats:
+        if track is best:
+            return OfferedTrack(track, number, sendable(resolve_control(base, media.control or "")))
+    return None
 
 
 def _ways_back(session: SessionDescription, policy: Sendonly) -> frozenset[str]:

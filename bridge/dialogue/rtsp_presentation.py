@@ -12,6 +12,11 @@ from bridge.wire.sdp import Direction, MediaDescription, SessionDescription
 
 TRACK_CONTROL = "trackID="
 
+#: The number of the way to a camera's loudspeaker, beyond those of tracks that come from it.
+LOUDSPEAKER = 100
+BACKCHANNEL_FEATURE = "www.onvif.org/ver20/backchannel"
+"""Required by clients that want to be shown that way (ONVIF Streaming specification, "Back channel connection")."""
+
 # Clients resolve, concatenate with a slash too many, or concatenate behind a query: the track is what ends the URI.
 _TRACK = re.compile(r"/*trackID=([0-9]{1,3})/*\Z", re.ASCII)
 # Clients of the HTTP tunnel may go on with the scheme of the address that they were given: rtsph, http.
@@ -73,6 +78,9 @@ class Presentation(Protocol):
 
     def tracks(self) -> Sequence[OfferedTrack]:
         """What can be set up; () while it is not known yet."""
+
+    def loudspeaker(self) -> OfferedTrack | None:
+        """The way to the camera's loudspeaker, when its tracks are known; None: there is none, or not for this user."""
 
 
 def control_of(track: int) -> str:

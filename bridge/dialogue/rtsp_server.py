@@ -6,13 +6,16 @@ for ports, tracks and media it hands an event to the shell and holds the request
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.base.time import NS_PER_S, MonotonicNs
-from bridge.dialogue.rtsp_login import Login, Visitor
+from bridge.dialogue.rtsp_frames import ClientFrames
+from bridge.dialogue.rtsp_login import Visitor
 from bridge.dialogue.rtsp_presentation import (
+    BACKCHANNEL_FEATURE,
+    LOUDSPEAKER,
     MulticastRoute,
     OfferedTrack,
     Presentation,
@@ -37,7 +40,8 @@ from bridge.dialogue.rtsp_server_events import (
     TrackEnded,
     TracksWanted,
 )
-from bridge.dialogue.rtsp_session import InterleavedRoute, Leg, Session, Sessions, UdpRoute
+from bridge.dialogue.rtsp_server_side import ServerSide
+from bridge.dialogue.rtsp_session import InterleavedRoute, Leg, Session, UdpRoute
 from bridge.dialogue.rtsp_states import SERVER, State, allowed
 from bridge.dialogue.rtsp_transport import choose_route, transport_of
 from bridge.wire.rtsp.headers import Range, RangeUnit, RtpInfo, RtpInfoEntry, parse_transports
@@ -46,40 +50,8 @@ from bridge.wire.rtsp.message import Headers, Request, Response
 PUBLIC = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "PAUSE", "TEARDOWN", "GET_PARAMETER", "SET_PARAMETER")
 KEEPALIVES = frozenset({"OPTIONS", "GET_PARAMETER", "SET_PARAMETER"})
 NOT_FOR_US = frozenset({"ANNOUNCE", "RECORD", "REDIRECT"})
-REPLAY_FEATURE = "onvif-replay"
 
-SESSIONS_PER_CONNECTION = 8
 PENDING_REQUESTS = 64
-
-# A viewer's reports are a few hundred bytes a second; backchannel audio, which we refuse, would be 16 kB.
-FRAME_WINDOW_NS = 10 * NS_PER_S
-FRAME_BYTES_PER_WINDOW = 1 << 20
-FRAME_OVERHEAD_BYTES = 100
-
-Find = Callable[[str, str], Presentation | None]
-"""(user, path) -> the presentation as that user may have it; None when there is none for him."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSide:
-    """What all connections of one server share.
-
-    login:      None: everybody may come, as the user ""
-    features:   tags that a client may Require
-    first_ns:   the first request must have come after it
-    idle_ns:    a connection without session and requests is closed after it
-    request_ns: a request must be complete after it (408)
-    """
-
-    sessions: Sessions
-    find: Find
-    login: Login | None
-    features: frozenset[str] = frozenset({REPLAY_FEATURE})
-    name: str = "Open Network Bridge"
-    sessions_per_connection: int = SESSIONS_PER_CONNECTION
-    first_ns: int = 10 * NS_PER_S
-    idle_ns: int = 60 * NS_PER_S
-    request_ns: int = 10 * NS_PER_S
 
 
 @dataclass(slots=True)
@@ -90,6 +62,7 @@ class _Exchange:
     leg:     SETUP: what `track` of the session is to become
     fresh:   SETUP: the session was made for it
     patient: the shell may still be asked to wait for tracks
+    talks:   the backchannel is required
     """
 
     request: Request
@@ -100,6 +73,7 @@ class _Exchange:
     leg: Leg | None = None
     fresh: bool = False
     patient: bool = True
+    talks: bool = False
 
 
 class Connection:
@@ -137,8 +111,7 @@ class Connection:
         self._active_at = now
         self._greeted = False
         self._partial_since: MonotonicNs | None = None
-        self._frames_since = now
-        self._frame_bytes = 0
+        self._frames = ClientFrames(side.sessions, side.listener, now)
 
     @property
     def waiting(self) -> bool:
@@ -168,18 +141,11 @@ class Connection:
         return self._advance(now)
 
     def receive_frame(self, channel: int, payload: memoryview, now: MonotonicNs) -> list[Event]:
-        """An interleaved frame of the client. Its RTCP reports keep the session; all else is dropped in silence."""
+        """An interleaved frame of the client: a report, or talk for a loudspeaker; all else is dropped in silence."""
         self._partial_since = None
-        if now - self._frames_since > FRAME_WINDOW_NS:
-            self._frames_since, self._frame_bytes = now, 0
-        self._frame_bytes += FRAME_OVERHEAD_BYTES + len(payload)
-        if self._frame_bytes > FRAME_BYTES_PER_WINDOW and not self._closed:
+        if not self._frames.take(self._attached.values(), channel, payload, now) and not self._closed:
             self._close("flood of interleaved frames")
             return self._take_events()
-        if is_rtcp_report(payload):
-            for session in self._attached.values():
-                if not session.ended and any(_uses(leg, channel) for leg in session.legs.values()):
-                    self._sessions.touch(session, now)
         return []
 
     def bytes_read(self, now: MonotonicNs, *, partial: bool) -> None:
@@ -297,7 +263,7 @@ class Connection:
         try:
             self._check_form(exchange.request)
             self._identify(exchange, now)
-            self._check_required(exchange.request)
+            self._check_required(exchange)
             match exchange.request.method:
                 case "OPTIONS":
                     self._reply(exchange, 200, ("Public", ", ".join(PUBLIC)))
@@ -330,12 +296,22 @@ class Connection:
         if request.method not in PUBLIC and request.method not in NOT_FOR_US:
             raise RefusedError(501, ("Public", ", ".join(PUBLIC)))
 
-    def _check_required(self, request: Request) -> None:
+    def _check_required(self, exchange: _Exchange) -> None:
+        """Whether there is a loudspeaker is seen where it matters: DESCRIBE, SETUP and PLAY."""
         for header in ("Require", "Proxy-Require"):
-            tags = [tag.strip() for line in request.headers.all(header) for tag in line.split(",")]
-            unknown = [tag for tag in tags if tag and tag not in self._side.features]
+            tags = [tag.strip() for line in exchange.request.headers.all(header) for tag in line.split(",")]
+            talks = [tag for tag in tags if tag.lower() == BACKCHANNEL_FEATURE]
+            unknown = [tag for tag in tags if tag and tag not in self._side.features and tag not in talks]
             if unknown:
                 raise RefusedError(551, ("Unsupported", ", ".join(unknown)))
+            exchange.talks |= bool(talks)
+
+    def _loudspeaker(self, exchange: _Exchange, presentation: Presentation) -> OfferedTrack | None:
+        """The way to it, if there is one; 551 to who requires one that is not there (RFC 2326 11.3.14)."""
+        loudspeaker = presentation.loudspeaker() if self._side.listener is not None else None
+        if exchange.talks and loudspeaker is None:
+            raise RefusedError(551, ("Unsupported", BACKCHANNEL_FEATURE))
+        return loudspeaker
 
     def _identify(self, exchange: _Exchange, now: MonotonicNs) -> None:
         """Who asks, and for which session. Any request of a session is a sign of life (ONVIF Streaming 5.2.2.3)."""
@@ -400,6 +376,9 @@ class Connection:
         tracks = self._tracks(exchange, presentation)
         if tracks is None:
             return
+        loudspeaker = self._loudspeaker(exchange, presentation)
+        if loudspeaker is not None and exchange.talks:
+            tracks = [*tracks, loudspeaker]
         self._described_path = exchange.target.called
         self._reply(
             exchange,
@@ -420,9 +399,13 @@ class Connection:
         tracks = self._tracks(exchange, presentation)
         if tracks is None:
             return
+        loudspeaker = self._loudspeaker(exchange, presentation)
         if exchange.target.track is None and len(tracks) > 1:
             raise RefusedError(459)
         offered = next((each for each in tracks if exchange.target.track in (None, each.track)), None)
+        if exchange.target.track == LOUDSPEAKER:
+            # Who was shown it has required it; go2rtc does not say so again.
+            offered = loudspeaker
         if offered is None:
             raise RefusedError(404)
         route = choose_route(
@@ -473,8 +456,12 @@ class Connection:
         if session.ended:
             self._reply(exchange, 454)
             return
+        talks = exchange.track == LOUDSPEAKER
+        if talks and (self._side.listener is None or not self._side.listener.take(session)):
+            self._refuse_talk(exchange, session)
+            return
         before = session.legs.pop(exchange.track, None)
-        if before is not None:
+        if before is not None and not talks:
             self._events.append(TrackEnded(session, exchange.track, before.route))
         session.legs[exchange.track] = leg
         if not isinstance(leg.route, InterleavedRoute):
@@ -484,8 +471,19 @@ class Connection:
         self._sessions.touch(session, now)
         self._reply(exchange, 200, ("Transport", transport_of(leg)))
 
+    def _refuse_talk(self, exchange: _Exchange, session: Session) -> None:
+        """Another one talks. No document names a status: 453 is for what is reserved already (RFC 2326 11.3.4).
+
+        At SETUP, not at PLAY: so a client that also wants to see goes on without.
+        """
+        if exchange.fresh:
+            self._end(session, "another one talks")
+            exchange.session = None
+        self._reply(exchange, 453)
+
     def _play(self, exchange: _Exchange) -> None:
         session = self._session_for(exchange)
+        self._loudspeaker(exchange, session.presentation)
         text = exchange.request.headers.get("Range")
         try:
             range_ = Range.parse(text) if text is not None else None
@@ -586,12 +584,3 @@ class Connection:
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
         return events
-
-
-def is_rtcp_report(payload: memoryview) -> bool:
-    """Whether a frame is RTCP that begins with a report, as RFC 3550 6.1 demands: 200 sender's, 201 receiver's."""
-    return len(payload) >= 8 and payload[0] >> 6 == 2 and payload[1] in (200, 201)
-
-
-def _uses(leg: Leg, channel: int) -> bool:
-    return isinstance(leg.route, InterleavedRoute) and channel == leg.route.rtcp_channel

@@ -18,5 +18,6 @@ rtp_stream    one per hub: RTP shared by all viewers; `play` -> `Playback`
 replay_sender one per session that plays a recording: what is sent when
   replay_line   when recorded units are shown
   replay_track  numbering, packets with the replay extension, RTP times
+talk          a camera's loudspeaker, one talker at a time
 routes        where packets go; the sockets below are in `services/rtsp`
 """

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from bridge.base.media import Track
 from bridge.base.time import NS_PER_S, Clock
 from bridge.media.hub import Hub, Run
+from bridge.sim.loudspeaker import Loudspeaker
 from bridge.sim.records import RecordReader, StreamTracks
 from bridge.sim.scenes import SILENCE_S, Scene
 from bridge.system.catalogue import Camera, Catalogue, LiveStream, StreamState
@@ -23,11 +24,15 @@ _RESTART_S = 2.0
 
 
 class SimulatedCameras:
-    """The cameras as a catalogue, which an RTSP server then serves like any other."""
+    """The cameras as a catalogue, which an RTSP server then serves like any other.
+
+    loudspeakers: of the cameras that have one, by id
+    """
 
     def __init__(self, reactor: Any, clock: Clock, scenes: Sequence[Scene]) -> None:
         """reactor: Twisted's, for spawnProcess and callLater."""
         self.catalogue = Catalogue()
+        self.loudspeakers = {scene.camera_id: Loudspeaker(clock) for scene in scenes if scene.loudspeaker}
         self._reactor = reactor
         self._workers: list[_Worker] = []
         cameras = []
@@ -35,7 +40,8 @@ class SimulatedCameras:
             camera_id = scene.camera_id
             hubs = tuple(Hub(f"sim-{camera_id}/{name}", clock, on_failure=_tell) for name in STREAM_NAMES)
             streams = tuple(LiveStream(name, hub, StreamState.UP) for name, hub in zip(STREAM_NAMES, hubs, strict=True))
-            cameras.append(Camera(camera_id, scene.name, streams))
+            loudspeaker = self.loudspeakers.get(camera_id)
+            cameras.append(Camera(camera_id, scene.name, streams, loudspeaker.line if loudspeaker else None))
             self._workers.append(_Worker(reactor, clock, scene, hubs))
         self.catalogue.replace(cameras)
 
@@ -45,7 +51,10 @@ class SimulatedCameras:
             worker.start()
 
     def stop(self) -> None:
-        """Ends the processes."""
+        """Ends the processes, and tells what was talked."""
+        for camera_id, speaker in self.loudspeakers.items():
+            log = structlog.get_logger().bind(camera=camera_id)
+            log.info("simulated loudspeaker", packets=speaker.packets, played_crc32=speaker.played_crc32)
         for worker in self._workers:
             worker.stop()
 

@@ -13,6 +13,7 @@ class Scene:
     """One simulated camera. The sub stream has half the size and half the frame rate of the main one, and is H.264.
 
     hue:         0 to 255; tells the cameras apart at a glance
+    loudspeaker: whether it can be talked to
     silent_at_s: so long after its start it sends nothing for SILENCE_S, once: its recording has a gap; 0: never
     """
 
@@ -26,6 +27,7 @@ class Scene:
     codec: Codec = Codec.H264
     audio: Codec | None = None
     silent_at_s: int = 0
+    loudspeaker: bool = False
 
     @property
     def camera_id(self) -> str:
@@ -51,7 +53,7 @@ class Scene:
 
 
 SCENES: tuple[Scene, ...] = (
-    Scene("Entrance", 90, audio=Codec.AAC),
+    Scene("Entrance", 90, audio=Codec.AAC, loudspeaker=True),
     Scene("Car park", 200, width=960, height=540, frame_rate=16, gop=32, codec=Codec.H265),
     Scene("Workshop", 30, audio=Codec.PCMA),
     Scene("Harbour", 160, silent_at_s=20),

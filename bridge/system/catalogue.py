@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bridge.media.hub import Hub
+from bridge.media.talk import TalkLine
 
 
 class StreamState(enum.StrEnum):
@@ -34,11 +35,15 @@ class LiveStream:
 
 @dataclass(slots=True, eq=False)
 class Camera:
-    """A camera and its streams; the first is the main one."""
+    """A camera and its streams; the first is the main one.
+
+    talk: the way to its loudspeaker; None: it is not to be talked to
+    """
 
     id: str
     name: str
     streams: tuple[LiveStream, ...] = field(default=())
+    talk: TalkLine | None = None
 
     def stream(self, name: str) -> LiveStream | None:
         """The stream of that name; "" means the main one."""

@@ -524,6 +524,7 @@ class CameraConfig(Table):
     storage: StreamName = "default"
     driver: Literal["native", "aiortsp"] = "native"
     tls_ca: Annotated[CertificateFile | None, BeforeValidator(_authorities)] = None
+    talk: bool = False
     push: Port = 0
     owner: UserName | None = None
     device_port: Port = 0

@@ -220,6 +220,7 @@ def _cameras(tables: Mapping[str, object]) -> Iterator[Broken]:
         if "owner" in camera and not pushed:
             yield Broken((*place, "owner"), "push beside it: only push cameras have an owner")
         yield from _over_tls(place, camera)
+        yield from _talk(place, camera)
         if _text(camera, "driver") == "aiortsp":
             for at, stream in _tables(camera, "stream"):
                 if (transport := _text(stream, "transport")) in ("http", "multicast"):
@@ -239,6 +240,19 @@ def _over_tls(place: KeyPath, camera: Mapping[str, object]) -> Iterator[Broken]:
     for at, stream in secure:
         if _text(stream, "transport", "tcp") != "tcp":
             yield Broken((*at, "transport"), '"tcp": over rtsps:// the media travel in the connection')
+
+
+def _talk(place: KeyPath, camera: Mapping[str, object]) -> Iterator[Broken]:
+    """The way to a loudspeaker is a part of the main stream's connection."""
+    if camera.get("talk") is not True:
+        return
+    main = next((stream for _, stream in _tables(camera, "stream")), camera)
+    if camera.get("push"):
+        yield Broken((*place, "talk"), "false: nobody talks to a push camera")
+    elif _text(camera, "driver") == "aiortsp":
+        yield Broken((*place, "talk"), 'false, or driver = "native": aiortsp knows no backchannel')
+    elif _text(main, "transport") == "multicast":
+        yield Broken((*place, "talk"), "false, or another transport of the first stream: nobody talks by multicast")
 
 
 def format_path(path: KeyPath) -> str:

@@ -1,14 +1,16 @@
 """A server conversation in memory: bytes of requests in, replies and events out. Shared by the tests beside it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from bridge.base.media import Codec
+from bridge.base.media import Codec, Track
 from bridge.base.time import NS_PER_S, MonotonicNs
 from bridge.dialogue.digest import DigestAuthenticator, DigestClient
+from bridge.dialogue.rtp_talk import offered_loudspeaker
 from bridge.dialogue.rtsp_login import Login
 from bridge.dialogue.rtsp_presentation import OfferedTrack
-from bridge.dialogue.rtsp_server import Connection, ServerSide
+from bridge.dialogue.rtsp_server import Connection
 from bridge.dialogue.rtsp_server_events import Close, PlayRequested, PortsWanted, Send, TracksWanted
+from bridge.dialogue.rtsp_server_side import ServerSide
 from bridge.dialogue.rtsp_session import Sessions
 from bridge.wire.rtsp.message import Headers, Reader, Request, Response
 from bridge.wire.sdp import MediaDescription
@@ -17,6 +19,7 @@ PEER = "192.0.2.50"
 ROOT = "rtsp://gate.example:8554"
 VIDEO = MediaDescription("video", 0, "RTP/AVP", ["96"], [("rtpmap", f"96 {Codec.H264}/90000")])
 AUDIO = MediaDescription("audio", 0, "RTP/AVP", ["8"], [])
+TALK = Track(Codec.PCMU, 8_000)
 
 
 @dataclass
@@ -26,9 +29,13 @@ class FakePresentation:
     title: str = "Front door"
     live: bool = True
     range: str = "npt=now-"
+    talk: OfferedTrack | None = None
 
     def tracks(self):
         return self.offered
+
+    def loudspeaker(self):
+        return self.talk
 
 
 def two_tracks(path="/live/door"):
@@ -37,6 +44,22 @@ def two_tracks(path="/live/door"):
 
 def one_track(path="/live/gate", *, live=True):
     return FakePresentation(path, [OfferedTrack(0, VIDEO, 0x22)], live=live)
+
+
+class FakeListener:
+    """Takes what is talked; `busy` when another one has the loudspeaker."""
+
+    def __init__(self):
+        self.busy = False
+        self.taken = []
+        self.heard = []
+
+    def take(self, session):
+        self.taken.append(session)
+        return not self.busy
+
+    def hear(self, session, packet, now):
+        self.heard.append((session, bytes(packet)))
 
 
 class Setting:
@@ -61,7 +84,9 @@ class Setting:
             lambda host, user: (host, user) in self.locked,
             lambda host, now: (vouched or {}).get(host),
         )
-        self.side = ServerSide(self.sessions, self.find, self.login if login else None, **side)
+        self.listener = FakeListener()
+        self.presentations["/live/porch"] = replace(two_tracks("/live/porch"), talk=offered_loudspeaker(TALK))
+        self.side = ServerSide(self.sessions, self.find, self.login if login else None, listener=self.listener, **side)
 
     def random(self, count):
         self.numbers += 1

@@ -15,6 +15,7 @@ from bridge.dialogue.rtsp_client_events import (
     DownReason,
     Ended,
     Failed,
+    Fault,
     Lower,
     Playing,
     PortsWanted,
@@ -531,3 +532,102 @@ def test_any_input_in_any_phase_gives_events_only(inputs, transport, login):
         assert ends <= 1
         assert client.next_timeout() is None or client.phase is not Phase.CLOSED
     assert (ends, client.phase) == (1, Phase.CLOSED)
+
+
+# The way to a loudspeaker
+
+LOUDSPEAKER = "m=audio 0 RTP/AVP 8 0 97\r\na=rtpmap:97 L16/8000\r\na=control:trackID=9\r\na=sendonly\r\n"
+WITH_LOUDSPEAKER = SESSION + VIDEO + LOUDSPEAKER + AUDIO
+TAG = "www.onvif.org/ver20/backchannel"
+
+
+def required(camera):
+    """The methods of the requests that required the backchannel."""
+    return [request.method for request in camera.requests if request.headers.get("Require") == TAG]
+
+
+def test_nobody_is_asked_for_a_loudspeaker_unless_it_is_wanted():
+    talk = Talk(FakeCamera(WITH_LOUDSPEAKER)).start()
+    assert required(talk.camera) == []
+    assert talk.event(Ready).loudspeaker is None
+    assert not talk.event(Playing).talks
+
+
+@pytest.mark.parametrize("password", ["", "secret"])
+def test_a_loudspeaker_is_set_up_after_the_tracks(password):
+    url = URL.replace("//", f"//admin:{password}@") if password else URL
+    talk = Talk(FakeCamera(WITH_LOUDSPEAKER, password=password), url, talk=True).start()
+    assert required(talk.camera) == ["DESCRIBE"] * (2 if password else 1) + ["SETUP", "PLAY"]
+    ready = talk.event(Ready)
+    assert [track.track.codec for track in ready.tracks] == [Codec.H264, Codec.PCMU]
+    assert [track.channels for track in ready.tracks] == [(0, 1), (2, 3)]
+    assert (ready.loudspeaker.track.codec, ready.loudspeaker.payload_type) == (Codec.PCMU, 0)
+    assert ready.loudspeaker.channels == (4, 5)
+    assert [request.uri for request in talk.camera.requests if request.method == "SETUP"][-1] == URL + "/trackID=9"
+    assert talk.event(Playing).talks
+    assert "Range" not in talk.camera.requests[-1].headers
+    assert talk.tolerated == []
+
+
+def test_over_udp_it_has_ports_of_its_own():
+    talk = Talk(FakeCamera(WITH_LOUDSPEAKER), transport=Lower.UDP, talk=True).start()
+    assert talk.event(PortsWanted).pairs == 3
+    loudspeaker = talk.event(Ready).loudspeaker
+    assert (loudspeaker.client_ports, loudspeaker.server_ports) == ((40004, 40005), (6974, 6975))
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 453, 500, 501, 551])
+@pytest.mark.parametrize("method", ["describe", "setup", "play"])
+def test_a_camera_that_refuses_delivers_all_the_same(method, status):
+    def refuse(request):
+        refused = request.headers.get("Require") == TAG
+        return status if refused else camera._usual(request)
+
+    camera = FakeCamera(WITH_LOUDSPEAKER, **{method: [refuse] * 9})
+    talk = Talk(camera, talk=True).start()
+    assert not talk.event(Playing).talks
+    assert len(talk.event(Ready).tracks) == 2
+    assert talk.tolerated == [Fault.NO_LOUDSPEAKER]
+    assert required(camera)[-1] == method.upper()
+
+
+@pytest.mark.parametrize("sdp", [SESSION + VIDEO + AUDIO, SESSION + VIDEO + LOUDSPEAKER.replace("8 0 97", "97")])
+def test_a_camera_without_a_loudspeaker_that_we_can_talk_to(sdp):
+    talk = Talk(FakeCamera(sdp), talk=True).start()
+    assert (talk.event(Ready).loudspeaker, talk.event(Playing).talks) == (None, False)
+    assert talk.tolerated == [Fault.NO_LOUDSPEAKER]
+
+
+def test_by_multicast_nobody_talks():
+    talk = Talk(FakeCamera(WITH_LOUDSPEAKER), transport=Lower.MULTICAST, talk=True).start()
+    assert (talk.event(Ready).loudspeaker, talk.tolerated) == (None, [Fault.NO_LOUDSPEAKER])
+
+
+@pytest.mark.parametrize(
+    ("lower", "transport"),
+    [(Lower.TCP, "RTP/AVP;unicast;server_port=7000-7001"), (Lower.UDP, "RTP/AVP;unicast;client_port=40004-40005")],
+)
+def test_a_loudspeaker_that_cannot_be_reached(lower, transport):
+    camera = FakeCamera(WITH_LOUDSPEAKER)
+    camera.answers["SETUP"] = [camera._usual, camera._usual, lambda request: camera.set_up(request, transport)]
+    talk = Talk(camera, transport=lower, talk=True).start()
+    assert (talk.event(Ready).loudspeaker, talk.event(Playing).talks) == (None, False)
+    assert talk.tolerated == [Fault.NO_LOUDSPEAKER]
+
+
+def test_without_a_track_the_loudspeaker_is_no_stream():
+    camera = FakeCamera(SESSION + AUDIO + LOUDSPEAKER, setup=[500])
+    talk = Talk(camera, talk=True).start()
+    assert talk.failed.text == "protocol: SETUP answered 500"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_a_camera_that_does_not_bear_the_question(wanted, hangs_up):
+    talk = Talk(FakeCamera(describe=[None]), talk=wanted).start()
+    if hangs_up:
+        talk.perform(talk.client.connection_lost())
+    else:
+        talk.wait(11)
+    assert talk.failed
+    assert talk.client.talk_was_fatal is wanted

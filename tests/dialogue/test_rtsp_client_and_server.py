@@ -15,13 +15,14 @@ from bridge.dialogue.rtsp_server_events import SessionEnded
 from bridge.dialogue.rtsp_states import State
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Reader, Request
 from bridge.wire.rtsp.url import RtspUrl
-from tests.dialogue.rtsp_server_setting import Setting
+from tests.dialogue.rtsp_server_setting import TALK, Setting
+from tests.fake_camera import frame
 
 
 class Joined:
     """Both ends and the two directions between them; each is cut into random pieces."""
 
-    def __init__(self, url, lower, seed=1):
+    def __init__(self, url, lower, seed=1, *, talk=False):
         self.setting = Setting()
         if lower is Lower.MULTICAST:
             self.setting.presentations["/live/door"].offered = [
@@ -29,18 +30,21 @@ class Joined:
                 for number, track in enumerate(self.setting.presentations["/live/door"].offered)
             ]
         self.server = self.setting.connect()
-        self.client = RtspClient(RtspUrl.parse(url), transport=lower, random_bytes=self.setting.random)
+        self.client = RtspClient(RtspUrl.parse(url), transport=lower, random_bytes=self.setting.random, talk=talk)
         self.events = []
         self.wires = {"up": bytearray(), "down": bytearray()}
         self.dice = random.Random(seed)
         self.readers = {
-            "up": Reader(self.at_server, lambda c, p: None),
+            "up": Reader(self.at_server, self.frame_at_server),
             "down": Reader(self.at_client, lambda c, p: None, CLIENT_LIMITS),
         }
 
     def at_server(self, message):
         if isinstance(message, Request):
             self.from_server(self.server.dialogue.receive(message, self.setting.now))
+
+    def frame_at_server(self, channel, payload):
+        self.from_server(self.server.dialogue.receive_frame(channel, payload, self.setting.now))
 
     def from_server(self, events):
         for event in events:
@@ -117,3 +121,24 @@ def test_teardown():
     joined.run()
     assert Ended in joined.kinds()
     assert any(isinstance(event, SessionEnded) for event in joined.server.events)
+
+
+@pytest.mark.parametrize("camera", ["porch", "door"])
+@pytest.mark.parametrize("lower", [Lower.TCP, Lower.UDP])
+def test_talk(camera, lower):
+    joined = Joined(f"rtsp://ann:apple@gate.example:8554/live/{camera}", lower, talk=True)
+    joined.from_client(joined.client.start(joined.setting.now))
+    joined.run()
+    ready, playing = (next(event for event in joined.events if isinstance(event, kind)) for kind in (Ready, Playing))
+    (session,) = joined.setting.sessions
+    assert len(ready.tracks) == 2
+    if camera == "door":
+        assert (ready.loudspeaker, playing.talks, session.legs.keys()) == (None, False, {0, 1})
+        return
+    assert playing.talks
+    assert (ready.loudspeaker.track, ready.loudspeaker.payload_type) == (TALK, 0)
+    assert joined.setting.listener.taken == [session]
+    if lower is Lower.TCP:
+        joined.wires["up"] += frame(ready.loudspeaker.channels[0], b"hello")
+        joined.run()
+        assert joined.setting.listener.heard == [(session, b"hello")]

@@ -14,6 +14,7 @@ from bridge.wire.digest import Algorithm, DigestCredentials, parse_challenges, r
 from tests.dialogue.rtsp_server_setting import ROOT, Setting
 
 DOOR = f"{ROOT}/live/door"
+PORCH = f"{ROOT}/live/porch"
 
 FFMPEG = """
 200 OPTIONS {door} RTSP/1.0|CSeq: 1|User-Agent: Lavf61.7.100
@@ -58,6 +59,17 @@ GO2RTC = """
 200 OPTIONS {door} RTSP/1.0|Cseq: 8|{session}|{plain digest}
 200 TEARDOWN {door} RTSP/1.0|Cseq: 9|{session}|{plain digest}
 """
+GO2RTC_TALKS = """
+200 OPTIONS {porch} RTSP/1.0|Cseq: 1|User-Agent: go2rtc/1.9.4
+401 DESCRIBE {porch} RTSP/1.0|Accept: application/sdp|Cseq: 2|Require: www.onvif.org/ver20/backchannel
+200 DESCRIBE {porch} RTSP/1.0|Accept: application/sdp|Cseq: 3|Require: www.onvif.org/ver20/backchannel|{plain digest}
+200 SETUP {porch}/trackID=0 RTSP/1.0|Cseq: 4|Transport: {tcp};interleaved=0-1|{plain digest}
+200 SETUP {porch}/trackID=1 RTSP/1.0|Cseq: 5|{session}|Transport: {tcp};interleaved=2-3|{plain digest}
+200 SETUP {porch}/trackID=100 RTSP/1.0|Cseq: 6|{session}|Transport: {tcp};interleaved=4-5|{plain digest}
+200 PLAY {porch} RTSP/1.0|Cseq: 7|{session}|{plain digest}
+200 OPTIONS {porch} RTSP/1.0|Cseq: 8|{session}|{plain digest}
+200 TEARDOWN {porch} RTSP/1.0|Cseq: 9|{session}|{plain digest}
+"""
 UNIFI_PROTECT = """
 401 DESCRIBE {door} RTSP/1.0|CSeq: 1|Accept: application/sdp
 200 DESCRIBE {door} RTSP/1.0|CSeq: 2|Accept: application/sdp|{plain digest}
@@ -83,6 +95,7 @@ CLIENTS = {
     "VLC (live555)": LIVE555,
     "GStreamer": GSTREAMER,
     "go2rtc, Frigate": GO2RTC,
+    "go2rtc that talks": GO2RTC_TALKS,
     "UniFi Protect": UNIFI_PROTECT,
     "a recorder": RECORDER,
 }
@@ -109,7 +122,7 @@ class Client:
 
     def ask(self, line, body=""):
         """`METHOD uri RTSP/1.0|Header: value|…`; the reply."""
-        line = line.replace("{door}", DOOR)
+        line = line.replace("{door}", DOOR).replace("{porch}", PORCH)
         method, uri = line.split(" ")[:2]
         count = len(self.talk.replies)
         head = self.fill(method, uri, line).replace("|", "\r\n")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.media import Codec, Medium, Track
 from bridge.dialogue.rtsp_client_events import OfferedTrack
-from bridge.dialogue.rtsp_offer import OfferPolicy, Sendonly, TrackBase, read_offer, ready_track, sendable
+from bridge.dialogue.rtsp_offer import OfferPolicy, Sendonly, TrackBase, read_offer, ready_track, sendable, session_of
 from bridge.wire.rtsp.message import CLIENT_LIMITS, Headers, Reader, Response
 from tests.fake_camera import AUDIO, SESSION, URL, VIDEO
 
@@ -198,3 +198,43 @@ def test_any_answer_gives_a_value_or_a_protocol_error(body, base, transport):
             read()
         except RemoteProtocolError:
             continue
+
+
+def back(formats, more="", control="a=control:back\r\n"):
+    return f"m=audio 0 RTP/AVP {formats}\r\n{more}{control}a=sendonly\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sections", "found"),
+    [
+        ("", None),
+        (back("0"), (Codec.PCMU, 0)),
+        (back("8"), (Codec.PCMA, 8)),
+        (back("8 0"), (Codec.PCMU, 0)),
+        (back("8") + back("97", "a=rtpmap:97 PCMU/8000\r\n"), (Codec.PCMU, 97)),
+        (back("2"), (Codec.G726, 2)),
+        (back("98 99", "a=rtpmap:98 G726-40/8000\r\na=rtpmap:99 PCMA/16000\r\n"), (Codec.PCMA, 99)),
+        (back("97", "a=rtpmap:97 opus/48000/2\r\n"), None),
+        (back("97", "a=rtpmap:97 MPEG4-GENERIC/16000\r\na=fmtp:97 mode=AAC-hbr;config=1408;sizelength=13;"
+         "indexlength=3;indexdeltalength=3\r\n"), (Codec.AAC, 97)),
+        (back("0", control=""), None),
+        (back("0").replace("audio", "application"), None),
+        (AUDIO, None),
+    ],
+)  # fmt: skip
+def test_the_loudspeaker_and_the_format_that_is_talked_in(sections, found):
+    offer = read_offer(described(SESSION + VIDEO + sections), URL)
+    loudspeaker = offer.loudspeaker
+    assert (loudspeaker and (loudspeaker.track.codec, loudspeaker.payload_type)) == found
+    if found:
+        assert loudspeaker.control == URL + "/back"
+        assert [offered.track.codec for offered in offer.tracks] == [Codec.H264]
+
+
+@pytest.mark.parametrize(
+    ("text", "session"),
+    [("12;timeout=5", ("12", 5)), ("12, timeout=5", ("12", 5)), ("12 timeout=5", ("12", 5)), ("", None)],
+)
+def test_which_session_an_answer_names(text, session):
+    header = session_of(Response(200, "OK", Headers([("Session", text)])))
+    assert (header and (header.id, header.timeout_s)) == session

@@ -1,5 +1,7 @@
 """The server's conversation, clause by clause: requests in, replies and events out."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from bridge.base.errors import LocalProtocolError, RemoteProtocolError
 from bridge.base.time import NS_PER_S
 from bridge.dialogue.rtsp_presentation import MulticastRoute, OfferedTrack
-from bridge.dialogue.rtsp_server import PENDING_REQUESTS, PUBLIC, is_rtcp_report
+from bridge.dialogue.rtsp_server import PENDING_REQUESTS, PUBLIC
 from bridge.dialogue.rtsp_server_events import (
     LoggedIn,
     LoginFailed,
@@ -23,8 +25,9 @@ from bridge.dialogue.rtsp_server_events import (
 from bridge.dialogue.rtsp_session import InterleavedRoute, UdpRoute
 from bridge.dialogue.rtsp_states import State
 from bridge.wire.rtsp.headers import Transport
-from bridge.wire.sdp import SessionDescription
+from bridge.wire.sdp import Direction, SessionDescription
 from tests.dialogue.rtsp_server_setting import PEER, ROOT, VIDEO, Setting
+from tests.fake_camera import frame
 
 DOOR = f"{ROOT}/live/door"
 TRACK0 = f"{DOOR}/trackID=0"
@@ -175,7 +178,7 @@ def test_a_door_without_users_lets_everybody_in():
 @pytest.mark.parametrize("header", ["Require", "Proxy-Require"])
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "OPTIONS"])
 def test_unknown_features_get_551(header, method):
-    tag = "www.onvif.org/ver20/backchannel"
+    tag = "com.example.holograms"
     reply = Setting().connect("ann").ask(method, DOOR, [(header, f"onvif-replay, {tag}")])
     assert (reply.status, reply.headers.get("Unsupported")) == (551, tag)
 
@@ -610,14 +613,6 @@ def test_a_receiver_report_keeps_an_interleaved_session():
     assert talk.setting.sessions.next_timeout() == talk.setting.now + 60 * NS_PER_S
 
 
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [("80c90001000000ff", True), ("81c80001000000ff", True), ("80cb000100000000", False), ("", False)],
-)
-def test_what_counts_as_a_report(data, expected):
-    assert is_rtcp_report(memoryview(bytes.fromhex(data))) is expected
-
-
 def test_udp_outlives_its_connection_and_is_continued_by_its_user_only():
     setting = Setting()
     first = playing(setting, UDP)
@@ -775,6 +770,117 @@ def test_a_busy_connection_is_not_slow():
     assert talk.dialogue.on_timeout(setting.now + 9 * NS_PER_S) == []
     talk.dialogue.bytes_read(setting.now, partial=False)
     assert talk.dialogue.next_timeout() is None
+
+
+# The way to a loudspeaker
+
+PORCH = f"{ROOT}/live/porch"
+TALK = f"{PORCH}/trackID=100"
+BACKCHANNEL = ("Require", "www.onvif.org/ver20/backchannel")
+
+
+def interleaved(channel):
+    return f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
+
+
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP"])
+@pytest.mark.parametrize("path", ["/live/door/trackID=0", "/recordings/rec-gate.main"])
+def test_where_there_is_no_loudspeaker_the_backchannel_is_refused(path, method):
+    talk = Setting().connect("ann")
+    reply = talk.ask(method, ROOT + path, [BACKCHANNEL, ("Transport", interleaved(0))])
+    assert (reply.status, reply.headers.get("Unsupported")) == (551, BACKCHANNEL[1])
+    assert len(talk.setting.sessions) == 0
+
+
+def test_without_a_listener_there_is_no_loudspeaker():
+    talk = Setting(login=False).connect()
+    talk.dialogue._side = replace(talk.setting.side, listener=None)
+    assert talk.ask("DESCRIBE", PORCH, [BACKCHANNEL]).status == 551
+
+
+@pytest.mark.parametrize("path", ["/live/none", "/live/secret"])
+def test_what_is_not_there_has_no_features_either(path):
+    assert Setting().connect("bob").ask("DESCRIBE", ROOT + path, [BACKCHANNEL]).status == 404
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET_PARAMETER", "SET_PARAMETER"])
+def test_the_backchannel_is_known_to_keepalives(method):
+    assert Setting().connect("ann").ask(method, DOOR, [BACKCHANNEL]).status == 200
+
+
+def test_a_loudspeaker_is_shown_to_who_requires_it():
+    talk = Setting().connect("ann")
+    plain = talk.ask("DESCRIBE", PORCH).body
+    assert b"sendonly" not in plain
+    assert b"trackID=100" not in plain
+    shown = SessionDescription.parse(talk.ask("DESCRIBE", PORCH, [BACKCHANNEL]).body)
+    assert [media.direction for media in shown.medias] == [Direction.RECVONLY, Direction.RECVONLY, Direction.SENDONLY]
+    assert talk.ask("DESCRIBE", PORCH, [("Require", BACKCHANNEL[1].upper())]).body == shown.format().encode()
+    assert (shown.medias[2].control, shown.medias[2].payload_types) == ("trackID=100", [0])
+
+
+@pytest.mark.parametrize("more", [(), (BACKCHANNEL,)])
+def test_talk_goes_to_the_listener_from_play_on(more):
+    talk = Setting().connect("ann")
+    talk.setup(f"{PORCH}/trackID=0", interleaved(0))
+    reply = talk.ask("SETUP", TALK, [("Transport", interleaved(2)), *more])
+    assert reply.headers.get("Transport") == "RTP/AVP/TCP;unicast;interleaved=2-3"
+    (session,) = talk.setting.sessions
+    heard = talk.setting.listener.heard
+    talk.feed(frame(2, b"too early"))
+    assert heard == []
+    reply = talk.ask("PLAY", PORCH, more)
+    assert reply.status == 200
+    talk.feed(frame(2, b"hello") + frame(0, b"no talk") + frame(3, b"no talk either"))
+    assert heard == [(session, b"hello")]
+    assert talk.ask("PAUSE", PORCH, more).status == 200
+    talk.feed(frame(2, b"is anybody there?"))
+    assert len(heard) == 1
+    assert talk.ask("TEARDOWN", TALK, more).status == 200
+    ended = next(event for event in talk.events if isinstance(event, TrackEnded))
+    assert (ended.session, ended.track) == (session, 100)
+
+
+def test_a_session_may_be_for_talk_alone():
+    talk = Setting().connect("ann")
+    assert talk.setup(TALK, interleaved(0)).status == 200
+    assert talk.ask("PLAY", PORCH, [BACKCHANNEL]).status == 200
+    talk.feed(frame(0, b"hello"))
+    assert len(talk.setting.listener.heard) == 1
+
+
+def test_by_udp_ports_are_opened_for_it():
+    talk = Setting().connect("ann")
+    reply = talk.setup(TALK, "RTP/AVP;unicast;client_port=5004-5005")
+    assert reply.headers.get("Transport") == "RTP/AVP;unicast;client_port=5004-5005;server_port=40000-40001"
+    assert next(event for event in talk.events if isinstance(event, PortsWanted)).track == 100
+
+
+def test_it_may_be_set_up_anew():
+    talk = Setting().connect("ann")
+    talk.setup(TALK, interleaved(0))
+    assert talk.setup(TALK, interleaved(4)).status == 200
+    assert not [event for event in talk.events if isinstance(event, TrackEnded)]
+    (session,) = talk.setting.sessions
+    assert session.legs[100].route == InterleavedRoute(4, 5)
+
+
+def test_while_another_one_talks_setup_is_refused_and_the_rest_goes_on():
+    talk = Setting().connect("ann")
+    talk.setting.listener.busy = True
+    assert talk.setup(TALK, interleaved(0)).status == 453
+    assert len(talk.setting.sessions) == 0
+    assert talk.setup(f"{PORCH}/trackID=0", interleaved(0)).status == 200
+    assert talk.ask("SETUP", TALK, [("Transport", interleaved(2))]).status == 453
+    assert talk.ask("PLAY", PORCH).status == 200
+
+
+def test_play_that_requires_what_has_gone_is_refused():
+    talk = Setting().connect("ann")
+    talk.setup(TALK, interleaved(0))
+    talk.setting.presentations["/live/porch"].talk = None
+    assert talk.ask("PLAY", PORCH, [BACKCHANNEL]).status == 551
+    assert talk.ask("SETUP", TALK, [("Transport", interleaved(2))]).status == 404
 
 
 def test_a_flood_of_frames():

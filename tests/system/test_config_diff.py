@@ -38,6 +38,12 @@ def test_a_new_password_in_an_address_is_a_change():
     assert diff(old, new).cameras_changed == (CameraChange("a", (), (), ("main",), (), False),)
 
 
+def test_a_key_of_a_camera_changes_that_camera_alone():
+    old = config(camera=[camera("a"), camera("b")])
+    new = config(camera=[camera("a", talk=True), camera("b")])
+    assert diff(old, new).cameras_changed == (CameraChange("a", (), (), (), ("talk",), False),)
+
+
 def test_streams_in_another_order():
     one, two = {"name": "x", "url": "rtsp://h/1", "record": True}, {"name": "y", "url": "rtsp://h/2", "record": True}
     old, new = config(camera=[{"id": "a", "stream": [one, two]}]), config(camera=[{"id": "a", "stream": [two, one]}])

@@ -37,7 +37,7 @@ KNOWN = (
 )
 CAMERA_KEYS = (
     "device_address, device_port, driver, id, name, owner, post_roll, pre_roll, push, record, retention,"
-    " retention_bytes, schedule, storage, stream, tls_ca, url"
+    " retention_bytes, schedule, storage, stream, talk, tls_ca, url"
 )
 DATABASE = '"", which is SQLite in data, or an address such as postgresql://user:password@host/name'
 ESCAPES = "; in a user name or password write / as %2F, ? as %3F, # as %23, : as %3A, @ as %40, % as %25"
@@ -119,6 +119,11 @@ BROKEN = [
     ("[[camera]]\nid = 'a'\nurl = 5", ["camera[0].url: 5: expected an address in quotes such as rtsp://192.0.2.10/stream1"]),
     ("[[camera]]\nid = 'a'\n[[camera.stream]]\nurl='rtsp://h/'\n[[camera.stream]]\nurl = 'rtsps://h/'\ntransport = 'udp'",
      ['camera[0].stream[1].transport: "udp": expected "tcp": over rtsps:// the media travel in the connection']),
+    ("[[camera]]\nid = 'a'\nurl = 'rtsp://h/'\ntalk = 1", ["camera[0].talk: 1: expected true or false"]),
+    ("[[camera]]\nid = 'a'\nurl = 'rtsp://h/'\ntalk = true\ndriver = 'aiortsp'",
+     ['camera[0].talk: true: expected false, or driver = "native": aiortsp knows no backchannel']),
+    ("[[camera]]\nid = 'a'\ntalk = true\n[[camera.stream]]\nurl = 'rtsp://h/'\ntransport = 'multicast'",
+     ["camera[0].talk: true: expected false, or another transport of the first stream: nobody talks by multicast"]),
     ("[[camera]]\nid = 'a'\nurl = 'RTSPS://h/'\ndriver = 'aiortsp'",
      ['camera[0].driver: "aiortsp": expected "native": aiortsp knows no rtsps://']),
     (CAMERA + "tls_ca = 'none.pem'",

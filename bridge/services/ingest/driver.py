@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from bridge.base.time import Clock
 from bridge.dialogue.rtsp_client_events import DownReason, Lower
 from bridge.media.hub import Hub
+from bridge.media.talk import TalkLine
 from bridge.services.ingest.reception import IngestStatistics
 from bridge.services.ingest.tls import CameraTls
 from bridge.wire.rtsp.url import RtspUrl
@@ -42,6 +43,7 @@ class Errand:
 
     transport: the one to ask for first
     tunnelled: the RTSP connection goes through HTTP
+    talk:      where the way to its loudspeaker is to be made known; None: nobody is to talk to it
     tls:       what the certificates of cameras over rtsps are held against; None: there are none
     reactor:   Any, for it provides several of Twisted's interfaces (time, TCP, file descriptors, names)
     """
@@ -56,6 +58,7 @@ class Errand:
     log: FilteringBoundLogger
     tunnelled: bool = False
     tls: CameraTls | None = None
+    talk: TalkLine | None = None
 
 
 DriverMaker = Callable[[Errand, DriverOwner], Driver]

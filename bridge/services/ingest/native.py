@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from bridge.base.errors import RemoteProtocolError
 from bridge.base.time import NS_PER_S, MonotonicNs
+from bridge.dialogue.rtp_talk import TalkRelay
 from bridge.dialogue.rtsp_client import MAX_REDIRECTS, ClientPolicy, RtspClient
 from bridge.dialogue.rtsp_client_events import (
     Described,
@@ -98,6 +99,7 @@ class NativeDriver:
         self._connection: CameraConnection | None = None
         self._over = False
         self._tcp_instead = False
+        self._without_talk = False
 
     def start(self) -> None:
         """Connects."""
@@ -129,6 +131,7 @@ class NativeDriver:
             # Beside TLS the media would be in clear, and cameras that know SRTP are few.
             policy=ClientPolicy(try_other_transport=not (secure or self._errand.tunnelled)),
             redirects_left=redirects_left,
+            talk=self._errand.talk is not None and not self._without_talk,
         )
         factory = _ConnectionFactory(partial(CameraConnection, self._errand, client, self._source_check, self._ended))
         connecting = endpoint.connect(factory)
@@ -158,6 +161,10 @@ class NativeDriver:
         if isinstance(outcome, Redirected):
             self._errand.log.info("camera redirects", to=str(outcome.url))
             self._connect(outcome.url, outcome.redirects_left)
+        elif connection is not None and connection.talk_was_fatal:
+            self._without_talk = True
+            self._errand.statistics.tolerate(Fault.NO_LOUDSPEAKER, self._errand.log)
+            self._connect(self._errand.url, MAX_REDIRECTS)
         elif connection is not None and connection.udp_was_silent and self._silent_udp is SilentUdp.TRY_TCP:
             self._tcp_instead = True
             self._connect(self._errand.url, MAX_REDIRECTS)
@@ -213,6 +220,8 @@ class CameraConnection(Protocol):
         self._pairs: dict[tuple[int, int], UdpPair] = {}
         self._groups: dict[CameraGroup, UdpPair] = {}
         self._tracks: tuple[ReadyTrack, ...] = ()
+        self._loudspeaker: ReadyTrack | None = None
+        self._say: Callable[[bytes], object] | None = None
         self._reception: Reception | None = None
         self._now = errand.clock.monotonic_ns()
         self._timer: IDelayedCall | None = None
@@ -230,6 +239,11 @@ class CameraConnection(Protocol):
         self._stopped: list[Deferred[None]] = []
 
     # From the driver
+
+    @property
+    def talk_was_fatal(self) -> bool:
+        """Whether the camera did not bear to be asked for its loudspeaker."""
+        return self._client.talk_was_fatal
 
     def begin(self, on_up: Callable[[], object]) -> None:
         """The conversation starts. on_up: called at the first access unit."""
@@ -304,7 +318,8 @@ class CameraConnection(Protocol):
                     self._write(data)
                 case PortsWanted(pairs):
                     self._open_ports(pairs)
-                case Ready(tracks):
+                case Ready(tracks, loudspeaker):
+                    self._loudspeaker = loudspeaker
                     self._make_ways(tracks)
                 case Failed() | Redirected():
                     self._close(event)
@@ -316,7 +331,8 @@ class CameraConnection(Protocol):
                     self._errand.log.debug("described", tracks=len(tracks), passed_over=passed_over)
                 case TrackRefused(track, status):
                     self._errand.log.warning("camera refused a track", track=track.codec.value, status=status)
-                case Playing(keepalive, keepalive_ns):
+                case Playing(keepalive, keepalive_ns, talks):
+                    self._open_line(talks)
                     self._errand.log.debug("playing", keepalive=keepalive, keepalive_s=keepalive_ns // NS_PER_S)
         self._arm()
 
@@ -361,6 +377,17 @@ class CameraConnection(Protocol):
                 if ready.server_ports:
                     for _ in range(_PUNCHES):
                         pair.send_rtp(PUNCH, peer, ready.server_ports[0])
+        if (loudspeaker := self._loudspeaker) is not None and loudspeaker.channels:
+            # Its reports of what it hears.
+            self._ways[loudspeaker.channels[0]] = self._ways[loudspeaker.channels[1]] = _ignore
+        elif loudspeaker is not None and loudspeaker.client_ports:
+            pair = self._pairs[loudspeaker.client_ports]
+            senders = senders_of(self._source_check, peer, loudspeaker)
+            pair.read(errand.reactor, errand.clock, errand.statistics, senders, _ignore, _ignore, self._arm_gap)
+            used.add(loudspeaker.client_ports)
+        if errand.talk is not None:
+            # Before viewers are told of the tracks: DESCRIBE waits for those.
+            errand.talk.offer(loudspeaker.track if loudspeaker is not None else None)
         for ports in set(self._pairs) - used:
             self._pairs.pop(ports).close()
         if over_udp and not errand.statistics.reconnects:
@@ -381,6 +408,31 @@ class CameraConnection(Protocol):
                 self._fail(DownReason.PROTOCOL, text)
                 return False
         return True
+
+    def _open_line(self, talks: bool) -> None:
+        """Whoever talks to the camera is heard from now on, unless it has thought better of it."""
+        line, loudspeaker, draw = self._errand.talk, self._loudspeaker, self._errand.random.getrandbits
+        if line is None or loudspeaker is None:
+            return
+        number = loudspeaker.payload_type
+        if number is None or not talks:
+            line.offer(None)
+            return
+        relay = TalkRelay(loudspeaker.track, payload_type=number, ssrc=draw(32), sequence=draw(16), rtp_time=draw(32))
+        self._say = partial(self._talk_to, loudspeaker)
+        line.open(relay, self._say)
+
+    def _talk_to(self, loudspeaker: ReadyTrack, packet: bytes) -> None:
+        if loudspeaker.channels:
+            self._write(_INTERLEAVED.pack(0x24, loudspeaker.channels[0], len(packet)) + packet)
+        elif loudspeaker.client_ports and loudspeaker.server_ports:
+            peer = self.transport.getPeer().host
+            self._pairs[loudspeaker.client_ports].send_rtp(packet, peer, loudspeaker.server_ports[0])
+
+    def _close_line(self) -> None:
+        if self._errand.talk is not None and self._say is not None:
+            self._errand.talk.close(self._say)
+        self._say = None
 
     def _pair_of(self, ready: ReadyTrack) -> UdpPair | None:
         if ready.group is not None:
@@ -482,6 +534,7 @@ class CameraConnection(Protocol):
         if self._closing:
             return
         self._closing = True
+        self._close_line()
         self._outcome = outcome
         if isinstance(outcome, Failed) and outcome.reason is DownReason.NO_VIDEO and self._reception is not None:
             over_udp = any(ready.datagrams for ready in self._tracks)
@@ -499,6 +552,7 @@ class CameraConnection(Protocol):
 
     def _release(self) -> None:
         self._closing = True
+        self._close_line()
         self._ways = [_ignore] * 256
         self._runs = {}
         for timer in (self._timer, self._gap_timer, self._report_timer, self._body_timer, self._abort_timer):

@@ -15,6 +15,7 @@ from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.backoff import Backoff
 from bridge.dialogue.rtsp_client_events import DownReason, Lower
 from bridge.media.hub import Hub
+from bridge.media.talk import TalkLine
 from bridge.services.ingest.driver import Driver, DriverMaker, DriverOwner, Errand
 from bridge.services.ingest.native import NativeDriver
 from bridge.services.ingest.reception import IngestStatistics
@@ -46,6 +47,7 @@ class StreamSettings:
     url:       with credentials, so it never shows
     transport: `tcp`, `udp` or `multicast`: what to ask the camera for first; `http`: through a tunnel
     driver:    a name in DRIVERS
+    talk:      whether its connection is also the way to the camera's loudspeaker
     tls_ca:    authorities that alone vouch for it over rtsps; none: what it shows first is trusted
     """
 
@@ -55,6 +57,7 @@ class StreamSettings:
     transport: str = "tcp"
     driver: str = "native"
     tls_ca: tuple[x509.Certificate, ...] = field(default=(), repr=False)
+    talk: bool = False
 
 
 class CameraSource:
@@ -63,6 +66,7 @@ class CameraSource:
     on_state: called with every change of state and the reason ("" while connecting for the first time and while up)
     random:   source of jitter, nonces and SSRCs; `random.SystemRandom()` in production
     trust:    who remembers the certificates of cameras over rtsps; None: they are not pulled
+    talk:     what talkers reach the loudspeaker by, where the settings want it
     Raises ConfigurationError when `settings` cannot be used.
     """
 
@@ -78,6 +82,7 @@ class CameraSource:
         *,
         drivers: Mapping[str, DriverMaker] = DRIVERS,
         trust: Trust | None = None,
+        talk: TalkLine | None = None,
     ) -> None:
         if settings.driver not in drivers:
             raise ConfigurationError(f"driver {settings.driver!r}: expected one of {', '.join(drivers)}")
@@ -96,7 +101,17 @@ class CameraSource:
         self._log = log.bind(camera=settings.camera_id, stream=settings.stream_name)
         tls = CameraTls(settings.camera_id, trust, clock, settings.tls_ca) if trust is not None else None
         self._errand = Errand(
-            url, transport, hub, reactor, clock, random, self.statistics, self._log, tunnelled=tunnelled, tls=tls
+            url,
+            transport,
+            hub,
+            reactor,
+            clock,
+            random,
+            self.statistics,
+            self._log,
+            tunnelled=tunnelled,
+            tls=tls,
+            talk=talk if settings.talk else None,
         )
         self._make_driver = drivers[settings.driver]
         self._on_state = on_state

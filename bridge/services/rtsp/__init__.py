@@ -8,6 +8,7 @@ viewer      what a session of live video holds from PLAY to its end
 recorded    `/recordings/<recording token or camera>`
 replay_viewer, replay_reading
             what a session of a recording holds: its PLAYs, and what is read for them
+talk        who talks to which camera
 udp         RTP and RTCP by UDP
 multicast   the same to groups: from which of our addresses, and what stands on the packets
 """

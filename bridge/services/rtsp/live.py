@@ -14,11 +14,13 @@ from twisted.internet.interfaces import IDelayedCall
 
 from bridge.base.media import Medium, Track
 from bridge.base.time import NS_PER_S, Clock
-from bridge.dialogue.rtsp_presentation import MulticastRoute, OfferedTrack, control_of
+from bridge.dialogue.rtp_talk import offered_loudspeaker
+from bridge.dialogue.rtsp_presentation import LOUDSPEAKER, MulticastRoute, OfferedTrack, control_of
 from bridge.dialogue.rtsp_session import Session
 from bridge.media.hub import Hub, Subscriber
 from bridge.media.multicast import Multicast
 from bridge.media.rtp_stream import RtpStream
+from bridge.media.talk import TalkLine
 from bridge.services.rtsp.served import Served
 from bridge.services.rtsp.viewer import LiveViewer
 from bridge.system.access import Action, Gatekeeper, Principal
@@ -39,6 +41,7 @@ class LivePresentation:
     multicast: its sendings to groups
     group:     of the stream; None: it is not to be had by multicast
     groups_told: the address is the one whose SDP tells the groups
+    talk:      the way to the camera's loudspeaker; None: it has none, or none for him
     """
 
     camera_id: str
@@ -50,6 +53,7 @@ class LivePresentation:
     multicast: Multicast
     group: Group | None = None
     groups_told: bool = False
+    talk: TalkLine | None = None
     live: bool = True
     range: str = "npt=now-"
     deed: str = "live"
@@ -78,11 +82,18 @@ class LivePresentation:
             media = replace(media, port=group.ports[0], connection=f"IN IP4 {group.host}/{group.ttl}")
         return OfferedTrack(number, media, self.rtp.ssrc(number), group)
 
+    def loudspeaker(self) -> OfferedTrack | None:
+        """The camera's, whichever stream is watched."""
+        track = self.talk.track if self.talk is not None else None
+        return offered_loudspeaker(track) if track is not None else None
+
     def stays(self, allowed: Served | None, tracks: Collection[int]) -> bool:
         """Whether a session of these tracks may go on, when its user would be given `allowed` now."""
         if not isinstance(allowed, LivePresentation) or allowed.stream.hub is not self.stream.hub:
             return False
-        return not set(tracks) - {offered.track for offered in allowed.tracks()}
+        if LOUDSPEAKER in tracks and allowed.talk is not self.talk:
+            return False
+        return not set(tracks) - {LOUDSPEAKER} - {offered.track for offered in allowed.tracks()}
 
     def when_known(self, done: Callable[[int], object]) -> Callable[[], object]:
         """In time, or not: then there is nothing to describe, and the dialogue says so."""
@@ -135,6 +146,7 @@ class LiveStreams:
         if groups_told and group is None:
             return None
         audio = self._gatekeeper.may(principal, Action.AUDIO, camera.id)
+        talk = camera.talk if self._gatekeeper.may(principal, Action.OUTPUT, camera.id) else None
         timed = self._timed_of(stream.hub)
         return LivePresentation(
             camera.id,
@@ -146,6 +158,7 @@ class LiveStreams:
             timed.multicast,
             group,
             groups_told,
+            talk,
         )
 
     def knows(self, path: str) -> str | None:

@@ -85,6 +85,10 @@ class RecordedPresentation:
             offered.append(OfferedTrack(number, media))
         return offered
 
+    def loudspeaker(self) -> OfferedTrack | None:
+        """Nobody talks to the past."""
+        return None
+
     def stays(self, allowed: Served | None, tracks: Collection[int]) -> bool:
         """Whether a session of these tracks may go on, when its user would be given `allowed` now."""
         if not isinstance(allowed, RecordedPresentation):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.base.time import MonotonicNs
-from bridge.dialogue.rtsp_presentation import MulticastRoute, Presentation
+from bridge.dialogue.rtsp_presentation import LOUDSPEAKER, MulticastRoute, Presentation
 from bridge.dialogue.rtsp_server_events import PlayRequested
 from bridge.dialogue.rtsp_session import InterleavedRoute, Session, UdpRoute
 from bridge.media.routes import Datagrams, Interleaved, MediaWriter, Route
@@ -99,10 +99,12 @@ class Served(Presentation, Protocol):
 
 
 def routes_of(session: Session, ports: Mapping[int, UdpPorts], writer: MediaWriter) -> dict[int, Route]:
-    """Where each track of a session goes."""
+    """Where each track of a session goes; what its client talks comes, and is not among them."""
     routes: dict[int, Route] = {}
     for track, leg in session.legs.items():
         route = leg.route
+        if track == LOUDSPEAKER:
+            continue
         if isinstance(route, InterleavedRoute):
             routes[track] = Interleaved(writer, route.rtp_channel, route.rtcp_channel)
         elif isinstance(route, MulticastRoute):

@@ -17,9 +17,10 @@ from twisted.internet.task import LoopingCall
 from bridge.base.time import NS_PER_S, Clock, MonotonicNs
 from bridge.dialogue.digest import DigestAuthenticator
 from bridge.dialogue.rtsp_login import Login
-from bridge.dialogue.rtsp_presentation import MulticastRoute, Presentation
-from bridge.dialogue.rtsp_server import Connection, ServerSide
+from bridge.dialogue.rtsp_presentation import LOUDSPEAKER, MulticastRoute, Presentation
+from bridge.dialogue.rtsp_server import Connection
 from bridge.dialogue.rtsp_server_events import PlayRequested, PortsWanted
+from bridge.dialogue.rtsp_server_side import ServerSide
 from bridge.dialogue.rtsp_session import MAX_REPLAYS, Session, Sessions
 from bridge.dialogue.rtsp_states import State
 from bridge.media.hub import Hub
@@ -29,6 +30,7 @@ from bridge.services.rtsp.live import LiveStreams
 from bridge.services.rtsp.multicast import WaysOut
 from bridge.services.rtsp.recorded import RecordedStreams
 from bridge.services.rtsp.served import PlayStart, Served, Viewer, by_multicast, hears
+from bridge.services.rtsp.talk import Talks
 from bridge.services.rtsp.udp import UdpPorts, UdpSender
 from bridge.system.access import Gatekeeper, Principal
 from bridge.system.audit import Audit
@@ -74,6 +76,8 @@ class RtspStatistics:
     replays:           sessions of recordings, whether they play or not
     multicast_viewers: viewers that media go to by multicast
     multicast_tracks:  tracks that go to a group
+    talks:             sessions that have a camera's loudspeaker, whether they talk or not
+    talks_refused:     SETUPs of a loudspeaker that another one had
     lost_sends:        by UDP and multicast, refused by the kernel: each a run of packets to one address
     """
 
@@ -83,6 +87,7 @@ class RtspStatistics:
     replays: int = 0
     multicast_viewers: int = 0
     multicast_tracks: int = 0
+    talks: int = 0
     connections_accepted: int = 0
     connections_refused: int = 0
     sessions_made: int = 0
@@ -91,6 +96,7 @@ class RtspStatistics:
     login_failures: int = 0
     protocol_errors: int = 0
     lost_sends: int = 0
+    talks_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +171,7 @@ class RtspServer(Factory):
             groups,
         )
         self.recorded = recorded
+        self.talks = Talks(lambda session, now: sessions.touch(session, now), self._end, self._note_of)
         sessions = Sessions(
             random_bytes,
             timeout_s=limits.session_timeout_s,
@@ -185,6 +192,7 @@ class RtspServer(Factory):
             sessions,
             self._find,
             login,
+            listener=self.talks,
             sessions_per_connection=limits.sessions_per_connection,
             first_ns=limits.first_request_timeout_s * NS_PER_S,
             idle_ns=limits.idle_timeout_s * NS_PER_S,
@@ -203,6 +211,7 @@ class RtspServer(Factory):
         counts.viewers = len(started)
         counts.multicast_viewers = sum(by_multicast(session) for session in started)
         counts.multicast_tracks = self.live.multicast_tracks
+        counts.talks, counts.talks_refused = len(self.talks), self.talks.refused
         counts.lost_sends = sum(sender.lost_sends for sender in (self._udp, self._ways_out) if sender is not None)
         return counts
 
@@ -211,7 +220,7 @@ class RtspServer(Factory):
     def start(self) -> None:
         """Opens the UDP ports and begins to watch sessions; connections may come."""
         if self._udp is None:
-            self._udp = UdpSender(self.reactor, self._hosts, on_report=self.heard)
+            self._udp = UdpSender(self.reactor, self._hosts, on_report=self.heard, on_rtp=self.heard_rtp)
         if not self._ticker.running:
             self._ticker.start(TICK_S, now=False)
 
@@ -362,11 +371,14 @@ class RtspServer(Factory):
 
     def stop_track(self, session: Session, track: int, now: MonotonicNs) -> None:
         """One of its tracks was torn down or set up anew."""
-        if (viewer := self._viewers.get(session.id)) is not None:
+        if track == LOUDSPEAKER:
+            self.talks.leave(session, "teardown")
+        elif (viewer := self._viewers.get(session.id)) is not None:
             viewer.stop_track(track, now)
 
     def session_ended(self, session: Session, reason: str) -> None:
         """It is out of the table."""
+        self.talks.leave(session, reason)
         viewer = self._viewers.pop(session.id, None)
         if viewer is not None:
             viewer.stop(self.clock.monotonic_ns())
@@ -383,6 +395,10 @@ class RtspServer(Factory):
         for viewer in self._viewers.values():
             if hears(viewer.session, host, port):
                 self.side.sessions.touch(viewer.session, self.clock.monotonic_ns())
+
+    def heard_rtp(self, host: str, port: int, packet: memoryview) -> None:
+        """Something came by UDP where RTP is: talk, perhaps."""
+        self.talks.hear_datagram(host, port, packet, self.clock.monotonic_ns())
 
     def _viewer(self, session: Session, connection: RtspConnection) -> Viewer:
         viewer = self._viewers.get(session.id)
@@ -413,6 +429,10 @@ class RtspServer(Factory):
     def _abort_connections(self) -> None:
         for connection in tuple(self._connections):
             connection.abort()
+
+    def _note_of(self, session: Session, action: str, subject: str, outcome: str) -> None:
+        viewer = self._viewers.get(session.id)
+        self._note(session.user, action, subject, outcome, viewer.peer if viewer is not None else "")
 
     def _note(self, user: str, action: str, subject: str, outcome: str, peer: str) -> None:
         self._audit(user, action, subject, outcome, peer, self.clock.utc_ns())

@@ -2,13 +2,13 @@
 
 Packets of equal size leave as one send with segmentation offload (UDP_SEGMENT, Linux 4.18): set once per run, one
 `sendto` per viewer. Where a route refuses that, packets go one by one. What the kernel has no room for is lost, as UDP
-is, and counted. From clients come reports, which keep a session alive, and packets that open their firewall.
+is, and counted. From clients come reports, which keep a session alive, packets that open their firewall, and talk.
 """
 
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IReadDescriptor
@@ -30,7 +30,7 @@ MAX_REFUSING = 1024
 MAX_DATAGRAMS_PER_WAKE = 64
 
 _TRIES = 40
-_MAX_REPORT_BYTES = 2048
+_MAX_DATAGRAM_BYTES = 2048
 
 #: linux/udp.h; Python 3.11 does not name them.
 _SOL_UDP = 17
@@ -40,6 +40,8 @@ _UDP_SEGMENT = 103
 _REFUSALS = frozenset({errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP, errno.ENOPROTOOPT})
 
 OnReport = Callable[[str, int], object]
+OnRtp = Callable[[str, int, memoryview], object]
+"""(host, port, packet): of their sender; a packet that is larger than _MAX_DATAGRAM_BYTES is cut off there."""
 
 
 class UdpPorts:
@@ -48,17 +50,18 @@ class UdpPorts:
     lost_sends: sends that the kernel refused, each a run or a packet of one viewer
     """
 
-    def __init__(self, host: str, on_report: OnReport) -> None:
+    def __init__(self, host: str, on_report: OnReport, on_rtp: OnRtp = lambda host, port, packet: None) -> None:
         """Raises OSError when none of 40 tries finds two neighbours free."""
         self.host = host
         self.lost_sends = 0
         self._rtp, self._rtcp = self.sockets = _open_neighbours(host)
         self.ports: tuple[int, int] = (self._rtp.getsockname()[1], self._rtcp.getsockname()[1])
         self._on_report = on_report
+        self._on_rtp = on_rtp
         self._refusing: dict[Address, None] = {}
         self._segment = 0
         self._offload = True
-        self._descriptors = (_Descriptor(self._rtp, _drain), _Descriptor(self._rtcp, self._read_reports))
+        self._descriptors = (_Descriptor(self._rtp, self._read_rtp), _Descriptor(self._rtcp, self._read_reports))
 
     def start(self, reactor: Any) -> None:  # provides IReactorFDSet
         """Begins to read."""
@@ -125,15 +128,12 @@ class UdpPorts:
         except OSError:
             self.lost_sends += 1
 
+    def _read_rtp(self, opened: socket.socket) -> None:
+        for data, address in _datagrams(opened):
+            self._on_rtp(address[0], address[1], memoryview(data))
+
     def _read_reports(self, opened: socket.socket) -> None:
-        for _ in range(MAX_DATAGRAMS_PER_WAKE):
-            try:
-                data, address = opened.recvfrom(_MAX_REPORT_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                # The error of an earlier send (ICMP), told on the next call.
-                continue
+        for data, address in _datagrams(opened):
             try:
                 packets = rtcp.parse(data)
             except RemoteProtocolError:
@@ -159,16 +159,18 @@ class UdpSender:
         hosts: Sequence[str],
         *,
         on_report: OnReport = lambda host, port: None,
+        on_rtp: OnRtp = lambda host, port, packet: None,
     ) -> None:
         """
         hosts:     addresses to bind (`0.0.0.0`, `::`, …); OSError when one cannot be
         on_report: a client at (host, port) sent RTCP: a sign of life
+        on_rtp:    somebody sent something to our port of RTP
         """
         self.on_report = on_report
         self.pairs: list[UdpPorts] = []
         try:
             for host in dict.fromkeys(hosts):
-                self.pairs.append(UdpPorts(host, self._on_report))
+                self.pairs.append(UdpPorts(host, self._on_report, on_rtp))
         except OSError:
             self.close()
             raise
@@ -254,14 +256,15 @@ def _open(host: str, port: int) -> socket.socket:
     return opened
 
 
-def _drain(opened: socket.socket) -> None:
-    """What comes to the RTP port opens firewalls and says nothing."""
+def _datagrams(opened: socket.socket) -> Iterator[tuple[bytes, Any]]:  # Any: an address, whose shape the family decides
+    """What has come, with its senders, up to a bound."""
     for _ in range(MAX_DATAGRAMS_PER_WAKE):
         try:
-            opened.recvfrom(1)
+            yield opened.recvfrom(_MAX_DATAGRAM_BYTES)
         except BlockingIOError:
             return
         except OSError:
+            # The error of an earlier send (ICMP), told on the next call.
             continue
 
 

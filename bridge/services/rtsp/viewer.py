@@ -40,10 +40,16 @@ class LiveViewer:
     async def play(
         self, asked: PlayRequested, writer: MediaWriter, on_end: Callable[[str], object], now: MonotonicNs
     ) -> PlayStart:
-        """The start points of a new playback, or of the one that is on its way. Never waits."""
+        """The start points of a new playback, or of the one that is on its way. Never waits.
+
+        A session that only talks has none: nothing is sent to it.
+        """
+        routes = routes_of(self.session, self.ports, writer)
+        if not routes:
+            return PlayStart({})
         if self._playback is None:
             try:
-                self._playback = self._started(routes_of(self.session, self.ports, writer), on_end, now)
+                self._playback = self._started(routes, on_end, now)
             except LookupError:
                 # The camera has its tracks no more.
                 raise PlayRefusedError(404) from None

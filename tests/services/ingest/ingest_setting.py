@@ -92,7 +92,7 @@ class Wire(StringTransport):
 class Stage:
     """A reactor, and cameras that answer its connections one after the other; the last one answers the rest."""
 
-    def __init__(self, *cameras, transport=Lower.TCP, url=URL, hub=None):
+    def __init__(self, *cameras, transport=Lower.TCP, url=URL, hub=None, talk=None):
         self.reactor = MemoryReactorClock()
         self.clock = ReactorClock(self.reactor)
         self.hub = RecordingHub() if hub is None else hub(self.clock)
@@ -111,6 +111,7 @@ class Stage:
             self.random,
             self.statistics,
             structlog.get_logger(),
+            talk=talk,
         )
         self._connected = 0
 

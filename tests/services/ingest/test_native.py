@@ -1,13 +1,17 @@
 import socket
+from itertools import pairwise
 
 import pytest
 from twisted.internet import error as errors
 from twisted.python.failure import Failure
 
 from bridge.base.media import Codec
-from bridge.dialogue.rtsp_client_events import Lower
+from bridge.dialogue.rtsp_client_events import Fault, Lower
+from bridge.media.talk import TalkLine
+from bridge.services.ingest.udp import UdpPair
 from bridge.wire import rtcp
 from bridge.wire.jpeg.rtp import packetize
+from bridge.wire.rtp import parse_header
 from bridge.wire.rtsp.headers import parse_transports
 from bridge.wire.rtsp.message import Headers, Response
 from tests.fake_camera import AUDIO, SESSION, VIDEO, FakeCamera, frame, picture, rtp
@@ -248,3 +252,91 @@ def test_udp_datagrams_reach_the_hub_and_the_way_back_is_opened():
         stage.wire.abortConnection()
     assert stage.reactor.readers == set()
     assert rtp_reader.fileno() == -1
+
+
+# The way to the camera's loudspeaker
+
+BACK = "m=audio 0 RTP/AVP 8\r\na=control:trackID=9\r\na=sendonly\r\n"
+
+
+def talked_to(camera, **options):
+    stage = Stage(camera, talk=TalkLine(), **options)
+    stage.driver().start()
+    stage.answer()
+    assert stage.errand.talk.take("ann", print)
+    return stage
+
+
+def said(stage, number, payload=b"hello"):
+    packet = rtp(number, payload, timestamp=160 * number, payload_type=8, marker=False)
+    return stage.errand.talk.push("ann", memoryview(packet), stage.clock.monotonic_ns())
+
+
+def test_talk_goes_to_the_camera_and_never_to_the_hub():
+    camera = FakeCamera(SESSION + VIDEO + BACK + AUDIO)
+    stage = talked_to(camera)
+    assert [[track.codec for track in run] for run in stage.hub.runs] == [[Codec.H264, Codec.PCMU]]
+    assert stage.errand.talk.track.codec is Codec.PCMA
+    for number in range(3):
+        assert said(stage, number)
+    stage.answer()
+    packets = [packet for channel, packet in camera.reports if channel == 4]
+    assert [packet[12:] for packet in packets] == [b"hello"] * 3
+    headers = [parse_header(packet) for packet in packets]
+    assert [header[:2] for header in headers] == [(True, 8), (False, 8), (False, 8)]
+    assert len({header[4] for header in headers}) == 1
+    assert [(after[2] - before[2]) % 65536 for before, after in pairwise(headers)] == [1, 1]
+    assert [(after[3] - before[3]) % 2**32 for before, after in pairwise(headers)] == [160, 160]
+    stage.say(frame(5, b"its reports") + frame(4, rtp(9, bytes(160), payload_type=8)))
+    assert (stage.statistics.foreign, stage.hub.units) == (0, [])
+
+
+def test_over_udp_it_goes_to_the_port_that_the_camera_named(monkeypatch):
+    sent = []
+    monkeypatch.setattr(UdpPair, "send_rtp", lambda pair, data, host, port: sent.append((data[12:], host, port)))
+    stage = talked_to(FakeCamera(SESSION + VIDEO + BACK), transport=Lower.UDP)
+    sent.clear()
+    assert said(stage, 1)
+    assert sent == [(b"hello", "127.0.0.1", 6972)]
+    stage.wire.abortConnection()
+    assert not said(stage, 2)
+
+
+def test_the_line_is_open_from_play_to_the_end():
+    camera = FakeCamera(SESSION + VIDEO + BACK, play=[None])
+    stage = talked_to(camera)
+    assert stage.errand.talk.track.codec is Codec.PCMA
+    assert not said(stage, 1)
+    stage.say(Response(200, "OK", Headers([("CSeq", str(len(camera.requests)))])).encode())
+    assert said(stage, 2)
+    stage.wire.abortConnection()
+    assert not said(stage, 3)
+    assert stage.errand.talk.track.codec is Codec.PCMA
+
+
+@pytest.mark.parametrize("method", ["describe", "play"])
+def test_a_camera_that_refuses_talk_is_seen(method):
+    stage = talked_to(FakeCamera(SESSION + VIDEO + BACK, **{method: [551]}))
+    assert stage.errand.talk.track is None
+    pictures(stage, 1)
+    assert stage.owner.told == ["up"]
+    assert stage.statistics.faults == {Fault.NO_LOUDSPEAKER: 1}
+    assert not said(stage, 1)
+
+
+def test_a_camera_that_hangs_up_on_the_question_is_asked_again_without_it():
+    def hang_up(request):
+        stage.wire.abortConnection()
+
+    camera = FakeCamera(SESSION + VIDEO + BACK, describe=[hang_up])
+    stage = Stage(camera, talk=TalkLine())
+    stage.driver().start()
+    stage.answer()
+    stage.answer()
+    pictures(stage, 1)
+    assert stage.owner.told == ["up"]
+    assert [request.headers.get("Require") for request in camera.requests if request.method == "DESCRIBE"] == [
+        "www.onvif.org/ver20/backchannel",
+        None,
+    ]
+    assert stage.statistics.faults == {Fault.NO_LOUDSPEAKER: 1}

@@ -7,7 +7,9 @@ from twisted.internet.testing import StringTransport
 from bridge.base.media import Codec, Track
 from bridge.base.time import NS_PER_S, ManualClock
 from bridge.dialogue.digest import DigestClient
+from bridge.dialogue.rtp_talk import TalkRelay
 from bridge.media.hub import Hub
+from bridge.media.talk import TalkLine
 from bridge.services.rtsp.server import Accounts, RtspLimits, RtspServer
 from bridge.system.access import Action, Gatekeeper, Grant, Principal, Role
 from bridge.system.catalogue import Camera, Catalogue, LiveStream
@@ -21,6 +23,15 @@ PPS = bytes.fromhex("68cb83cb20")
 VIDEO = Track(Codec.H264, 90_000, parameter_sets=(SPS, PPS))
 AUDIO = Track(Codec.PCMA, 8_000)
 FRAME_TICKS = 3_600
+
+
+def loudspeaker():
+    """The line to a loudspeaker that plays PCMU, and what it was given."""
+    line, said = TalkLine(), []
+    line.offer(Track(Codec.PCMU, 8_000))
+    relay = TalkRelay(line.track, payload_type=0, ssrc=5, sequence=0, rtp_time=0)
+    line.open(relay, lambda packet: said.append(packet[12:]))
+    return line, said
 
 
 class FakePorts:
@@ -102,11 +113,13 @@ class Door:
         self.groups = MulticastGroups(self.catalogue, "239.192.0.0/16", 3) if multicast else None
         self.ways_out = FakeWaysOut()
         self.replace("door", "yard", "new")
-        self.secrets = {"ann": "apple", "bob": "banana", "web": "w"}
+        self.secrets = {"ann": "apple", "bob": "banana", "web": "w", "ops": "o", "guard": "g"}
         self.principals = {
             "ann": Principal.with_role("ann", Role.VIEWER),
             "bob": Principal("bob", Role.VIEWER, (Grant(("yard",), frozenset({Action.LIVE})),)),
             "web": Principal.with_role("web", Role.VIEWER, doors=["web"]),
+            "ops": Principal.with_role("ops", Role.OPERATOR),
+            "guard": Principal.with_role("guard", Role.OPERATOR),
         }
         self.lockout = Lockout(3, 10 * NS_PER_S)
         self.server = RtspServer(

@@ -5,11 +5,14 @@ import socket
 import pytest
 import structlog
 
+from bridge.dialogue.digest import DigestClient
 from bridge.dialogue.rtsp_tunnels import TunnelLimits
 from bridge.services.rtsp.http_tunnel import MAX_EARLY_BYTES
 from bridge.wire.rtsp.tunnel import encode
+from tests.fake_camera import frame, rtp
 from tests.services.onvif.connection import SOAP, request
 from tests.services.onvif.door import GET_TIME, soap
+from tests.services.rtsp.server_setting import loudspeaker
 from tests.services.rtsp.tunnel_setting import NOTHING, Doors, Http, TunnelClient, get_head, post_head
 
 OPTIONS = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
@@ -28,6 +31,19 @@ def test_live_through_a_tunnel():
     client.get.cut()
     assert client.post.gone
     assert doors.counts() == NOTHING
+
+
+def test_talk_comes_by_the_post():
+    doors = Doors()
+    line, said = loudspeaker()
+    doors.door.catalogue.camera("door").talk = line
+    client = TunnelClient(doors.get(), doors.post())
+    client.digest = DigestClient("ops", "o")
+    setup = client.ask("SETUP", "/live/door/trackID=100", ("Transport", "RTP/AVP/TCP;unicast;interleaved=0-1"))
+    client.session = setup.headers.get("Session").partition(";")[0]
+    assert client.ask("PLAY", "/live/door").status == 200
+    client.say(frame(0, rtp(1, b"hello", payload_type=0)))
+    assert said == [b"hello"]
 
 
 def test_media_go_to_the_socket_of_the_get_directly():

@@ -159,6 +159,22 @@ def test_reports_are_signs_of_life_and_noise_is_not(sender, clients, heard):
     assert heard == [client.getsockname()]
 
 
+def test_what_comes_to_the_port_of_rtp_is_told_with_its_sender(clients):
+    said = []
+    sender = UdpSender(
+        Reactor(), ["127.0.0.1"], on_rtp=lambda host, port, packet: said.append((host, port, bytes(packet)))
+    )
+    try:
+        (pair,) = sender.pairs
+        clients[0].sendto(b"hello", ("127.0.0.1", pair.ports[0]))
+        clients[1].sendto(bytes(3000), ("127.0.0.1", pair.ports[0]))
+        clients[0].sendto(b"no talk", ("127.0.0.1", pair.ports[1]))
+        pair._descriptors[0]._reactor.turn()
+    finally:
+        sender.close()
+    assert said == [(*clients[0].getsockname(), b"hello"), (*clients[1].getsockname(), bytes(2048))]
+
+
 def test_rtcp_goes_from_its_own_port(sender, clients):
     (pair,) = sender.pairs
     pair.send_rtcp(b"report", sender.address("127.0.0.1", clients[0].getsockname()[1]))

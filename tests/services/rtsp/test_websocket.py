@@ -2,10 +2,13 @@
 
 import pytest
 
+from bridge.dialogue.digest import DigestClient
 from bridge.net.websocket import LINGER_S
 from bridge.services.rtsp.websocket import WebSocketDoor
 from bridge.wire.rtsp.tunnel import WEBSOCKET_PATH
 from bridge.wire.websocket import FrameReader, Opcode, Role, encode, encode_close
+from tests.fake_camera import frame, rtp
+from tests.services.rtsp.server_setting import loudspeaker
 from tests.services.rtsp.tunnel_setting import Doors, Http, TunnelClient
 
 MASK = b"\x01\x02\x03\x04"
@@ -70,6 +73,19 @@ def test_live_over_websocket():
     assert len(doors.http.server._channels) == 0
     client.http.cut()
     assert doors.counts() == NOTHING
+
+
+def test_talk_comes_in_frames_of_the_client():
+    doors = SocketDoors()
+    line, said = loudspeaker()
+    doors.door.catalogue.camera("door").talk = line
+    client = doors.client()
+    client.digest = DigestClient("ops", "o")
+    setup = client.ask("SETUP", "/live/door/trackID=100", ("Transport", "RTP/AVP/TCP;unicast;interleaved=0-1"))
+    client.session = setup.headers.get("Session").partition(";")[0]
+    assert client.ask("PLAY", "/live/door").status == 200
+    client.say(frame(0, rtp(1, b"hello", payload_type=0)))
+    assert said == [b"hello"]
 
 
 def test_requests_in_pieces():
