@@ -421,7 +421,7 @@ class Service:
                 self._watchdog,
                 self._certificates,
                 lambda: self._doors,
-                lambda: (self._rtsp.statistics.viewers, self._rtsp.statistics.replays),
+                lambda: (self._rtsp.statistics.viewers + self._video.viewers, self._rtsp.statistics.replays),
                 self._cameras_changed,
                 self._certificates_changed,
             )

@@ -47,6 +47,11 @@ class WebVideo:
         self.hls = HlsDoor(reactor, catalogue, gatekeeper, self.live, self.footage)
         self.mjpeg = MjpegDoor(reactor, clock, self.live.find, still, viewers=limits.web_viewers)
 
+    @property
+    def viewers(self) -> int:
+        """Browsers that watch live now, whichever way."""
+        return self.live.open + self.mjpeg.open + self.hls.open
+
     def routes(self) -> list[Route]:
         """Of HTTP."""
         return [*self.footage.routes(), *self.hls.routes(), *self.mjpeg.routes()]
