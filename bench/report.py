@@ -69,12 +69,12 @@ def write(path: Path, sections: Iterable[Section], facts: Mapping[str, str]) -> 
 
 
 def _empty(maker: "Callable[[Any], Section]") -> Section:
-    of_one = (of_ingest, of_recording, of_media_database, of_search, of_replay, of_transports, of_web)
+    of_one = (of_ingest, of_recording, of_media_database, of_search, of_replay, of_transports, of_web, of_capacity)
     return maker({} if maker in of_one else [])
 
 
 _RECORDING, _DATABASE, _SEARCH, _REPLAY = "Recording", "The media database", "Search", "Replay"
-_TRANSPORTS, _WEB = "Transports", "Browsers"
+_TRANSPORTS, _WEB, _CAPACITY = "Transports", "Browsers", "How much one process holds"
 
 # --- The measurements ------------------------------------------------------------------------------------------------
 
@@ -418,15 +418,20 @@ def of_transports(row: dict[str, Any]) -> Section:
 
 
 def of_capacity(result: dict[str, Any]) -> Section:
-    """How much one process holds."""
-    first, again = result["startup"]["first"], result["startup"]["again"]
-    crowd, stuck, soap = result["crowd"], result["stuck"], result["soap"]
-    return Section(
-        "How much one process holds",
+    """bench/capacity.py"""
+    how = (
         "`onb serve` as it ships, over the loopback address. Cameras that are configured and do not answer: from the"
         " call to the line `ready`, and memory 10 s later. SOAP over connections that stay open, by second of the"
         " service's CPU."
-        " Viewers of one camera of 4 Mbit/s over TCP; some more who ask for the same and never read.",
+        " Viewers of one camera of 4 Mbit/s over TCP; some more who ask for the same and never read."
+    )
+    if not result:
+        return Section(_CAPACITY, how, (), ())
+    first, again = result["startup"]["first"], result["startup"]["again"]
+    crowd, stuck, soap = result["crowd"], result["stuck"], result["soap"]
+    return Section(
+        _CAPACITY,
+        how,
         (
             _table(
                 ("start with 100 cameras", "ready", "CPU until then", "memory"),
