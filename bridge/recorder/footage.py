@@ -275,17 +275,20 @@ class Fragments:
 
     def end_run(self) -> Iterator[bytes]:
         """What follows has nothing to do with what was."""
-        if self._size_bytes:
+        if any(line.units for line in self._lines.values()):
             yield self._fragment(None)
         for line in self._lines.values():
             line.decode_times = DecodeTimes(line.track, line.decode_times.depth)
 
     def _fragment(self, next_time: int | None) -> bytes:
-        """next_time: presentation time of the leading track's next unit, if it is known."""
+        """next_time: presentation time of the leading track's next unit; None: the run ends."""
         runs, pieces = [], []
         for number, line in self._lines.items():
-            if line.units:
-                run, data = self._run(line, next_time if number == self.lead else None)
+            # The last sound waits for the one behind it, up to which it lasts: sound is dated by its arrival, which is
+            # seldom even, and a hole of some milliseconds stops a browser.
+            kept = 1 if number != self.lead and next_time is not None else 0
+            if len(line.units) > kept:
+                run, data = self._run(line, next_time if number == self.lead else None, kept)
                 runs.append(run)
                 pieces += data
         self._sequence += 1
@@ -293,9 +296,11 @@ class Fragments:
         return b"".join((moof(self._sequence, runs), mdat_header(sum(map(len, pieces))), *pieces))
 
     @staticmethod
-    def _run(line: _Line, next_time: int | None) -> tuple[TrackRun, list[bytes]]:
-        units, times = line.units, line.times
-        line.units, line.times = [], []
+    def _run(line: _Line, next_time: int | None, kept: int) -> tuple[TrackRun, list[bytes]]:
+        """kept: so many units stay for the next fragment."""
+        count = len(line.units) - kept
+        units, times, behind = line.units[:count], line.times[:count], line.times[count:]
+        line.units, line.times = line.units[count:], behind[:]
         track = line.track
         if track.codec.of_nal_units:
             decode_times, durations = line.decode_times.assign(times, next_time, not_before=line.last + 1)
@@ -305,7 +310,8 @@ class Fragments:
                 line.last = max(time, line.last + 1)
                 decode_times.append(line.last)
             times = decode_times
-            following = [*decode_times[1:], decode_times[-1] + line.step]
+            end = max(behind[0], decode_times[-1] + 1) if behind else decode_times[-1] + line.step
+            following = [*decode_times[1:], end]
             durations = [after - before for before, after in zip(decode_times, following, strict=True)]
             line.step = durations[-2] if len(durations) > 1 else line.step
         line.last = decode_times[-1]

@@ -7,12 +7,12 @@ import uuid
 import av
 import pytest
 
-from bridge.base.media import Codec
-from bridge.base.time import NS_PER_S, ManualClock, ns_to_ticks
+from bridge.base.media import AccessUnit, Codec, Track
+from bridge.base.time import NS_PER_MS, NS_PER_S, ManualClock, ns_to_ticks
 from bridge.media.live_fragments import UnplayableError
 from bridge.recorder.cutter import Cutter
 from bridge.recorder.disk import StorageDisk
-from bridge.recorder.footage import LONGEST_NS, Asked, FootagePiece, NoFootageError
+from bridge.recorder.footage import LONGEST_NS, Asked, FootagePiece, Fragments, NoFootageError
 from bridge.recorder.keeper import Keeper
 from bridge.recorder.lane import Lane, RecordedStream
 from bridge.recorder.library import Library
@@ -250,3 +250,20 @@ def test_what_retention_takes_ends_it(recorded):
     rows = packets(begun + read(piece))["video"]
     assert 0 < len(rows) < 75
     assert piece.pull(1) == b""
+
+
+def test_uneven_sound_leaves_no_hole():
+    tracks = (Track(Codec.H264, 90_000), Track(Codec.PCMU, 8_000))
+    fragments = Fragments(tracks, frozenset({0, 1}))
+    begin_ns = 1_790_000_000 * NS_PER_S
+    uneven_ms = (0, 55, 3, -4, 48, 60, 1)
+    units = [AccessUnit(0, 0, begin_ns + at * 40 * NS_PER_MS, 0, at % 25 == 0, (b"picture",)) for at in range(100)]
+    for at in range(200):
+        jitter_ns = uneven_ms[at % len(uneven_ms)] * NS_PER_MS
+        units.append(AccessUnit(1, 0, begin_ns + at * 20 * NS_PER_MS + jitter_ns, 0, True, (bytes(160),)))
+    units.sort(key=lambda unit: unit.utc_ns)
+    data = [one for unit in units for one in fragments.add(unit)] + list(fragments.end_run())
+    sound = [run for one in data for run in fragment.parse_moof(one)[1] if run.track_id == 2]
+    assert sum(len(run.sizes) for run in sound) == 200
+    for before, after in itertools.pairwise(sound):
+        assert before.decode_time + sum(before.durations) == after.decode_time
