@@ -7,11 +7,11 @@ reads.
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
-from bridge.base.time import NS_PER_MS, format_utc, parse_utc
+from bridge.base.time import NS_PER_MS, format_utc
 from bridge.base.tokens import recording_token
 from bridge.media.live_fragments import UnplayableError
 from bridge.net.http import Reply
@@ -21,34 +21,21 @@ from bridge.recorder.library import Held, Library
 from bridge.services.web.problems import ProblemError, not_found
 from bridge.services.web.routes import Asked, Route, Who
 from bridge.services.web.streamed import StreamedAnswer
+from bridge.services.web.times import LATEST_MS, Instant
 from bridge.system.access import Action, Gatekeeper, Principal
 
 PULL_BYTES = 512 * 1024
 FIRST_PULL_BYTES = 1
-_LATEST_NS = 2**62
 
 InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs blocking work in the pool."""
 
 
-def read_time(value: object) -> object:
-    """RFC 3339, or milliseconds since 1970 -> UTC nanoseconds. Raises ValueError."""
-    text = str(value).strip()
-    found = int(text) * NS_PER_MS if text.isascii() and text.isdigit() and len(text) < 16 else parse_utc(text)
-    if not 0 <= found < _LATEST_NS:
-        raise ValueError(f"{text[:40]!r} is not a time after 1970 and before 2116")
-    return found
-
-
-Time = Annotated[int, BeforeValidator(read_time)]
-"""In a query: RFC 3339 or milliseconds since 1970; in nanoseconds."""
-
-
 class FootageQuery(BaseModel):
     """from, until: RFC 3339, or milliseconds since 1970; without `until` as much as a piece may hold."""
 
-    from_ns: Time = Field(alias="from")
-    until_ns: Time = Field(default=_LATEST_NS - 1, alias="until")
+    from_ns: Instant = Field(alias="from")
+    until_ns: Instant = Field(default=LATEST_MS * NS_PER_MS, alias="until")
     frames: Literal["all", "key"] = "all"
     audio: bool = True
 

@@ -15,10 +15,11 @@ from bridge.media.hls_window import TARGET_S, HlsWindow
 from bridge.media.hub import Hub
 from bridge.net.http import Reply
 from bridge.recorder.footage import Cut, cuts
-from bridge.services.web.footage import FootageDoor, FootageQuery, Time
+from bridge.services.web.footage import FootageDoor, FootageQuery
 from bridge.services.web.live import LiveViews
 from bridge.services.web.problems import ProblemError, not_found
 from bridge.services.web.routes import Asked, Route, Who
+from bridge.services.web.times import Instant
 from bridge.system.access import Action, Gatekeeper
 from bridge.system.catalogue import Catalogue
 
@@ -45,15 +46,15 @@ class PlaylistQuery(BaseModel):
 
     msn: int | None = Field(default=None, alias="_HLS_msn", ge=0)
     part: int | None = Field(default=None, alias="_HLS_part", ge=0)
-    from_ns: Time | None = Field(default=None, alias="from")
-    until_ns: Time | None = Field(default=None, alias="until")
+    from_ns: Instant | None = Field(default=None, alias="from")
+    until_ns: Instant | None = Field(default=None, alias="until")
 
 
 class PieceQuery(BaseModel):
     """A piece of footage as a segment, or with `init` the init segment before it."""
 
-    from_ns: Time | None = Field(default=None, alias="from")
-    until_ns: Time | None = Field(default=None, alias="until")
+    from_ns: Instant | None = Field(default=None, alias="from")
+    until_ns: Instant | None = Field(default=None, alias="until")
     init: bool = False
 
 

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from bridge.base.time import NS_PER_S, format_utc
 from bridge.recorder.library import Library
-from bridge.services.web.footage import FootageDoor, read_time
+from bridge.services.web.footage import FootageDoor
 from bridge.store.index import MediaIndex, open_index
 from bridge.system.access import Action, Gatekeeper, Grant, Principal, Role
 from tests.recorder.test_footage import Recorded, packets
@@ -168,13 +168,6 @@ def test_the_files_are_closed_when_the_client_goes(made):
     (pull, _), (close, _) = waiting
     close()
     assert pull() == b""
-
-
-def test_times():
-    assert read_time("1800000000123") == 1_800_000_000_123_000_000
-    assert read_time("2027-01-15T08:00:00.5Z") == 1_800_000_000_500_000_000
-    with pytest.raises(ValueError, match="not a time"):
-        read_time("9999-01-01T00:00:00Z")
 
 
 def test_a_library_of_nothing(tmp_path):
