@@ -210,7 +210,7 @@ def principal_of(name: str) -> Principal:
     return Principal.with_role(name, Role(user["role"]), user["cameras"])
 
 
-def find_caller(head: Head, peer: str) -> Caller | None:
+def find_caller(head: Head, peer: str, secure: bool) -> Caller | None:
     cookies = dict(one.strip().split("=", 1) for one in head.value("cookie").split(";") if "=" in one)
     name = world.access.get(cookies.get("onb_access", ""))
     return Caller(principal_of(name), Means.COOKIE, "s") if name in world.users else None
