@@ -28,6 +28,7 @@ TESTED_ELSEWHERE = {
     "bridge/services/rtsp/served.py": "Protocols and what both viewers share: tests/services/rtsp/test_server.py",
     "bridge/services/rtsp/viewer.py": "driven by tests/services/rtsp/test_server.py",
     "bridge/wire/rtsp/reader_limits.py": "values without behaviour: tests/wire/rtsp/test_message.py",
+    "bridge/system/config_fields.py": "each kind of value by a fault of it: tests/system/test_config_load.py",
     "bridge/system/audit.py": "a Protocol alone: tests/system/test_audit_log.py tests what keeps it",
     "bridge/store/backend.py": "driven by tests/store/test_database.py",
     "bridge/store/check_folder.py": "driven by tests/store/test_check.py",

@@ -82,7 +82,7 @@ def read_time(option: str, text: str) -> int:
 
 def read_password(source: str) -> str:
     """From a file, from standard input, or typed twice; never from an argument, which everybody can read in `ps`."""
-    from bridge.system.config import read_password_file
+    from bridge.system.config_fields import read_password_file
     from bridge.system.config_values import ExpectedError
 
     if source == "-":

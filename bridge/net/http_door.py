@@ -1,5 +1,6 @@
 """An HTTP port: its connections, their limits, and the other doors that share it. What it answers its subclass says."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from typing import Any
 
@@ -15,7 +16,7 @@ from bridge.net.http_channel import DoorChannel, DoorRequest
 from bridge.net.takeover import OtherDoor
 
 
-class HttpDoor:
+class HttpDoor(ABC):
     """See the module. `factory` makes a protocol for each connection."""
 
     def __init__(self, reactor: Any, clock: Clock, limits: HttpLimits) -> None:
@@ -31,13 +32,13 @@ class HttpDoor:
         """For whoever opens the ports himself."""
         self._log = structlog.get_logger()
 
+    @abstractmethod
     def screen(self, head: Head, channel: DoorChannel) -> Reply | int:
         """What is decided before the body: a refusal, or how many bytes it may have."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def answer(self, request: DoorRequest) -> Reply | None:
         """The answer to a complete request; None: it has been written. Cancelled when the client hangs up."""
-        raise NotImplementedError
 
     def add_door(self, door: OtherDoor) -> None:
         """Requests that `door` wants are its own, and so are their connections from then on."""

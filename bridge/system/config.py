@@ -1,19 +1,14 @@
 """The configuration: every key of onb.toml as a frozen model, its default beside it.
 
 The file's names are the aliases; where a value has a unit, the attribute's name carries it (`segment` -> `segment_ns`).
-Texts are turned into values here (bridge/system/config_values.py); what two keys say together is checked in
+Texts are turned into values by bridge/system/config_fields.py; what two keys say together is checked in
 bridge/system/config_checks.py, and faults become sentences in bridge/system/config_load.py.
 docs/configuration.md explains every key to users; a test holds the two together.
 """
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -26,272 +21,49 @@ from pydantic import (
 )
 
 from bridge.base.time import NS_PER_S
-from bridge.base.tokens import CAMERA_ID_RULE, STREAM_NAME_RULE, is_camera_id, is_stream_name
+from bridge.base.tokens import is_camera_id
 from bridge.system import config_values as values
 from bridge.system.access import Action, Grant, Principal, Role
-from bridge.system.camera_url import parse_camera_url
-from bridge.system.certificate_files import (
-    CertificateError,
-    PrivateKey,
-    check_pair,
-    load_certificates,
-    load_key,
-    parse_key,
-    pem_of_key,
+from bridge.system.config_fields import (
+    Address,
+    CameraId,
+    CameraPattern,
+    CertificateFile,
+    Count,
+    DatabaseAddress,
+    Door,
+    KeyFile,
+    Label,
+    Network,
+    Password,
+    PasswordHash,
+    PasswordOfFile,
+    Port,
+    Retention,
+    Roll,
+    Several,
+    Size,
+    SourceUrl,
+    StreamName,
+    UserName,
+    Wait,
+    authorities,
+    between,
+    certificate_file,
+    duration,
+    key_file,
+    member,
+    path_text,
+    reading,
+    taken_from,
 )
 from bridge.system.config_values import ExpectedError
-from bridge.system.database_address import parse_database_address
-from bridge.system.passwords import HASH_RULE, is_hash
-from bridge.wire.rtsp.url import RtspUrl
 
 DOORS = ("onvif", "onvif_tls", "rtsp", "rtsps", "http", "https")
 """The doors that have a port of their own under [ports]; video push has a range of them."""
 
 RECORDINGS_FOLDER = "recordings"
 """In `data`: the folder of a storage that names none."""
-
-USER_NAME_RULE = '1 to 64 printable characters without : " and \\, no space at either end'
-PASSWORD_FILE_LIMIT_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the validators need to know.
-
-    environ: for `${NAME}`
-    base:    the folder that paths are relative to
-    """
-
-    environ: Mapping[str, str]
-    base: Path
-
-
-def _reading(info: ValidationInfo) -> Reading:
-    context = info.context
-    return context if isinstance(context, Reading) else Reading({}, Path.cwd())
-
-
-def _from(accepted: type | tuple[type, ...], parse: Callable[[Any], object], expected: str) -> BeforeValidator:
-    """Values of the accepted types go through `parse`; every other is told what was expected. bool is never an int."""
-
-    def validate(value: object) -> object:
-        if not isinstance(value, accepted) or isinstance(value, bool):
-            raise ExpectedError(expected)
-        return parse(value)
-
-    return BeforeValidator(validate)
-
-
-def _between(low: int, high: int, what: str) -> BeforeValidator:
-    expected = f"{what} from {low} to {high}"
-
-    def parse(value: int) -> int:
-        if not low <= value <= high:
-            raise ExpectedError(expected)
-        return value
-
-    return _from(int, parse, expected)
-
-
-def _kept(rule: str, holds: Callable[[str], bool]) -> BeforeValidator:
-    def parse(value: str) -> str:
-        if not holds(value):
-            raise ExpectedError(rule)
-        return value
-
-    return _from(str, parse, rule)
-
-
-def is_user_name(text: str) -> bool:
-    """Whether `text` keeps USER_NAME_RULE: it must stand in digest headers and before the `:` of HTTP Basic."""
-    return 1 <= len(text) <= 64 and text.isprintable() and text == text.strip() and not set(text) & set(':"\\')
-
-
-def _path(text: str) -> str:
-    if "\0" in text or len(os.fsencode(text)) > 4096:
-        raise ExpectedError("a path of the file system")
-    return text
-
-
-def _duration(low_ns: int, high_ns: int, low: str, high: str) -> BeforeValidator:
-    expected = f"{values.DURATION}, from {low} to {high}"
-
-    def parse(text: str) -> int:
-        length_ns = values.parse_duration(text)
-        if not low_ns <= length_ns <= high_ns:
-            raise ExpectedError(expected)
-        return length_ns
-
-    return _from(str, parse, expected)
-
-
-def _member(kind: type[Role] | type[Action]) -> BeforeValidator:
-    expected = one_of(list(kind))
-
-    def parse(text: str) -> object:
-        if text not in set(kind):
-            raise ExpectedError(expected)
-        return kind(text)
-
-    return _from(str, parse, expected)
-
-
-def one_of(words: list[str]) -> str:
-    """`"a", "b" or "c"`."""
-    quoted = [f'"{word}"' for word in words]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
-
-
-def _secret(value: object, info: ValidationInfo) -> SecretStr:
-    if not isinstance(value, str) or not value:
-        raise ExpectedError("a text in quotes that is not empty")
-    if (text := values.expand(value, _reading(info).environ)) == "":
-        raise ExpectedError("an environment variable that is not empty")
-    return SecretStr(text)
-
-
-def _secret_of_file(value: object, info: ValidationInfo) -> SecretStr:
-    if not isinstance(value, str) or not value:
-        raise ExpectedError("the path of a file whose first line is the password")
-    path = _reading(info).base / _path(values.expand(value, _reading(info).environ))
-    return SecretStr(read_password_file(path))
-
-
-def read_password_file(path: Path) -> str:
-    """The password that `path` holds: its text without the last line end. Raises ExpectedError with the reason."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(PASSWORD_FILE_LIMIT_BYTES + 1).decode()
-    except UnicodeDecodeError:
-        raise ExpectedError("a password file in UTF-8") from None
-    except OSError as error:
-        raise ExpectedError(f"a password file that can be read ({error.strerror})") from None
-    text = text.removesuffix("\n").removesuffix("\r")
-    if not text or len(text) > PASSWORD_FILE_LIMIT_BYTES:
-        raise ExpectedError("a password file that holds one password")
-    return text
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateFile:
-    """The certificates of a file, the doors' own first."""
-
-    path: str
-    certificates: tuple[x509.Certificate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFile:
-    """A private key, as PEM, so that two readings of it compare."""
-
-    path: str
-    pem: bytes = field(repr=False)
-
-    @property
-    def key(self) -> PrivateKey:
-        """The key itself."""
-        return parse_key(self.pem, self.path)
-
-
-def _certificate_file(value: object, info: ValidationInfo) -> CertificateFile | None:
-    expected = "the path of a PEM file with the doors' certificate first, and those above it"
-    path = _file(value, info, expected)
-    if path is None:
-        return None
-    try:
-        found = CertificateFile(str(path), tuple(load_certificates(path)))
-    except CertificateError as error:
-        raise ExpectedError(f"{expected}; {error}") from None
-    own = found.certificates[0]
-    try:
-        uses = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return found
-    if not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(uses):
-        raise ExpectedError("a certificate for servers (extended key usage serverAuth)")
-    return found
-
-
-def _authorities(value: object, info: ValidationInfo) -> CertificateFile | None:
-    expected = "the path of a PEM file with the certificates of authorities"
-    path = _file(value, info, expected)
-    try:
-        return None if path is None else CertificateFile(str(path), tuple(load_certificates(path)))
-    except CertificateError as error:
-        raise ExpectedError(f"{expected}; {error}") from None
-
-
-def _key_file(value: object, info: ValidationInfo) -> KeyFile | None:
-    expected = "the path of a PEM file with the key of tls.certificate, without a password"
-    path = _file(value, info, expected)
-    if path is None:
-        return None
-    certificate = info.data.get("certificate")
-    try:
-        key = load_key(path)
-        if certificate is not None:
-            check_pair(certificate.certificates, key, certificate.path, str(path))
-    except CertificateError as error:
-        raise ExpectedError(f"{expected}; {error}") from None
-    return KeyFile(str(path), pem_of_key(key))
-
-
-def _file(value: object, info: ValidationInfo, expected: str) -> Path | None:
-    """Where it lies; None for the empty text."""
-    if not isinstance(value, str) or "-----BEGIN" in value:
-        raise ExpectedError(expected)  # also for what should be in the file; nothing of it is shown
-    text = _path(values.expand(value, _reading(info).environ))
-    return (_reading(info).base / text).absolute() if text else None
-
-
-def _argon2(text: str) -> SecretStr:
-    if not is_hash(text):
-        raise ExpectedError(HASH_RULE)
-    return SecretStr(text)
-
-
-def _camera_url(value: object, info: ValidationInfo) -> RtspUrl:
-    if not isinstance(value, str):
-        raise ExpectedError("an address in quotes such as rtsp://192.0.2.10/stream1")
-    tunnelled = info.data.get("transport") == "http"
-    return parse_camera_url(value, _reading(info).environ, tunnelled=tunnelled)
-
-
-def _database_address(value: object, info: ValidationInfo) -> SecretStr:
-    if not isinstance(value, str):
-        raise ExpectedError('"" or an address in quotes such as postgresql://user:password@host/name')
-    return SecretStr(parse_database_address(value, _reading(info).environ))
-
-
-T = TypeVar("T")
-Several = Annotated[tuple[T, ...], Field(strict=False)]
-"""A TOML array. Models are strict (no "580" for 580), but an array may become a tuple."""
-
-Port = Annotated[int, _between(0, 65535, "a port")]
-Count = Annotated[int, _between(1, 10_000_000, "a whole number")]
-Size = Annotated[int, _from((int, str), values.parse_size, values.SIZE)]
-Retention = Annotated[int, _duration(60 * NS_PER_S, 36_500 * 86_400 * NS_PER_S, "1m", "36500d")]
-Wait = Annotated[int, _duration(NS_PER_S, 86_400 * NS_PER_S, "1s", "1d")]
-Roll = Annotated[int, _duration(0, 3600 * NS_PER_S, "0s", "1h")]
-Address = Annotated[str, _from(str, values.parse_address, "an IPv4 or IPv6 address in quotes")]
-Network = Annotated[str, _from(str, values.parse_network, "an address or network in quotes")]
-Label = Annotated[
-    str,
-    _kept("1 to 64 printable characters", lambda text: len(text) <= 64 and text.isprintable() and text.strip() != ""),
-]
-CameraId = Annotated[str, _kept(CAMERA_ID_RULE, is_camera_id)]
-StreamName = Annotated[str, _kept(STREAM_NAME_RULE, is_stream_name)]
-UserName = Annotated[str, _kept(USER_NAME_RULE, is_user_name)]
-CameraPattern = Annotated[
-    str,
-    _kept('a camera id or a pattern of one such as "gate-*"', lambda text: 0 < len(text) <= 64 and text.isprintable()),
-]
-Password = Annotated[SecretStr, BeforeValidator(_secret)]
-PasswordOfFile = Annotated[SecretStr, BeforeValidator(_secret_of_file)]
-PasswordHash = Annotated[SecretStr, _from(str, _argon2, "an argon2 hash in quotes")]
-DatabaseAddress = Annotated[SecretStr, BeforeValidator(_database_address)]
-SourceUrl = Annotated[RtspUrl, BeforeValidator(_camera_url)]
-Door = Literal["onvif", "rtsp", "web", "push"]
 
 
 class Table(BaseModel):
@@ -342,7 +114,7 @@ class Ports(Table):
     rtsps: Port = 322
     http: Port = 8081
     https: Port = 8082
-    push: Annotated[tuple[int, int] | None, _from(str, values.parse_port_range, values.PORT_RANGE)] = None
+    push: Annotated[tuple[int, int] | None, taken_from(str, values.parse_port_range, values.PORT_RANGE)] = None
 
 
 class Discovery(Table):
@@ -352,7 +124,7 @@ class Discovery(Table):
 
 
 def _placed(text: str, info: ValidationInfo) -> str:
-    return str((_reading(info).base / _path(text)).absolute()) if text else ""
+    return str((reading(info).base / path_text(text)).absolute()) if text else ""
 
 
 class Storage(Table):
@@ -367,10 +139,10 @@ class Storage(Table):
 class Recording(Table):
     """[recording]."""
 
-    sync_interval_ns: Annotated[int, _duration(100_000_000, 60 * NS_PER_S, "100ms", "1m")] = Field(
+    sync_interval_ns: Annotated[int, duration(100_000_000, 60 * NS_PER_S, "100ms", "1m")] = Field(
         default=2 * NS_PER_S, alias="sync_interval"
     )
-    segment_ns: Annotated[int, _duration(NS_PER_S, 3600 * NS_PER_S, "1s", "1h")] = Field(
+    segment_ns: Annotated[int, duration(NS_PER_S, 3600 * NS_PER_S, "1s", "1h")] = Field(
         default=60 * NS_PER_S, alias="segment"
     )
     storages: Several[Storage] = Field(default=(Storage(),), alias="storage")
@@ -379,18 +151,18 @@ class Recording(Table):
 class Rtsp(Table):
     """[rtsp]."""
 
-    packet_bytes: Annotated[int, _between(256, 8960, "a whole number")] = 1400
+    packet_bytes: Annotated[int, between(256, 8960, "a whole number")] = 1400
 
 
 class Multicast(Table):
     """[multicast]."""
 
     enabled: bool = False
-    range: Annotated[str, _from(str, values.parse_multicast_range, "an IPv4 multicast network in quotes")] = (
+    range: Annotated[str, taken_from(str, values.parse_multicast_range, "an IPv4 multicast network in quotes")] = (
         "239.192.0.0/16"
     )
-    ttl: Annotated[int, _between(1, 255, "a whole number")] = 1
-    dscp: Annotated[int, _between(0, 63, "a whole number")] = 0
+    ttl: Annotated[int, between(1, 255, "a whole number")] = 1
+    dscp: Annotated[int, between(0, 63, "a whole number")] = 0
 
 
 class Security(Table):
@@ -404,8 +176,8 @@ class Security(Table):
 class Tls(Table):
     """[tls]: the certificate of every TLS door; both None: one of our own making."""
 
-    certificate: Annotated[CertificateFile | None, BeforeValidator(_certificate_file)] = None
-    key: Annotated[KeyFile | None, BeforeValidator(_key_file)] = None
+    certificate: Annotated[CertificateFile | None, BeforeValidator(certificate_file)] = None
+    key: Annotated[KeyFile | None, BeforeValidator(key_file)] = None
 
 
 class Clients(Table):
@@ -462,7 +234,7 @@ class GrantConfig(Table):
     """[[user.grant]]."""
 
     cameras: Several[CameraPattern]
-    actions: Several[Annotated[Action, _member(Action)]]
+    actions: Several[Annotated[Action, member(Action)]]
 
 
 class UserConfig(Table):
@@ -472,7 +244,7 @@ class UserConfig(Table):
     password: Password | None = None
     password_of_file: PasswordOfFile | None = Field(default=None, alias="password_file")
     password_hash: PasswordHash | None = None
-    role: Annotated[Role, _member(Role)] = Role.VIEWER
+    role: Annotated[Role, member(Role)] = Role.VIEWER
     cameras: Several[CameraPattern] = ("*",)
     fast_start: bool = True
     doors: Several[Door] = ()
@@ -518,12 +290,12 @@ class CameraConfig(Table):
     record: Literal["always", "motion", "never"] = "always"
     pre_roll_ns: Roll = Field(default=5 * NS_PER_S, alias="pre_roll")
     post_roll_ns: Roll = Field(default=10 * NS_PER_S, alias="post_roll")
-    schedule: Several[Annotated[str, _from(str, values.parse_schedule, "a time of the week in quotes")]] = ()
+    schedule: Several[Annotated[str, taken_from(str, values.parse_schedule, "a time of the week in quotes")]] = ()
     retention_ns: Retention | None = Field(default=None, alias="retention")
     retention_bytes: Size | None = None
     storage: StreamName = "default"
     driver: Literal["native", "aiortsp"] = "native"
-    tls_ca: Annotated[CertificateFile | None, BeforeValidator(_authorities)] = None
+    tls_ca: Annotated[CertificateFile | None, BeforeValidator(authorities)] = None
     talk: bool = False
     push: Port = 0
     owner: UserName | None = None
@@ -583,7 +355,7 @@ class Config(Table):
         if not isinstance(table, dict):
             return table
         data = table.get("data", "./data")
-        return table | {"data": (_reading(info).base / _path(data)).absolute()} if isinstance(data, str) else table
+        return table | {"data": (reading(info).base / path_text(data)).absolute()} if isinstance(data, str) else table
 
     def folder_of(self, storage: Storage) -> Path:
         """Where it lies: `data`/recordings when it names no path."""

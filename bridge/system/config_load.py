@@ -19,8 +19,9 @@ from pydantic import BaseModel, ValidationError
 
 from bridge.base.errors import ConfigurationError
 from bridge.system.camera_url import HIDDEN, mask_faulty_url, mask_urls
-from bridge.system.config import CameraConfig, Config, Reading, UserConfig, one_of
+from bridge.system.config import CameraConfig, Config, UserConfig
 from bridge.system.config_checks import Broken, KeyPath, check, format_path
+from bridge.system.config_fields import Reading, one_of
 from bridge.system.config_values import ExpectedError
 
 FILE_LIMIT_BYTES = 16 * 1024 * 1024

@@ -16,9 +16,9 @@ from bridge.system.config import (
     StreamConfig,
     UserConfig,
     default_stream_name,
-    is_user_name,
 )
 from bridge.system.config_checks import warnings
+from bridge.system.config_fields import is_user_name
 from bridge.system.config_load import fields_of, load, model_inside, read
 
 DOCS = Path(__file__).parents[2] / "docs"
